@@ -1,0 +1,45 @@
+"""Everything the generator raises on purpose. Messages say what, where and what to do."""
+
+
+class ReverseRegistryError(Exception):
+    """Base of all expected failures; its text is shown to the user as it stands."""
+
+
+class ConfigurationError(ReverseRegistryError):
+    """`images.toml` or a command's words are wrong; nothing was done."""
+
+
+class BrokenIndexError(ReverseRegistryError):
+    """A generated file is missing, unreadable, or not what this program wrote."""
+
+
+class StorageError(ReverseRegistryError):
+    """The index cannot be written, or somebody else is writing it."""
+
+
+class MalformedError(ReverseRegistryError):
+    """A document from outside is not what its type promises."""
+
+
+class VersionUnknownError(ReverseRegistryError):
+    """A build's version cannot be told; the text is the reason."""
+
+
+class UpstreamError(ReverseRegistryError):
+    """An upstream registry did not give what was asked."""
+
+
+class NotFoundError(UpstreamError):
+    """The registry says that there is no such thing (404)."""
+
+
+class TransientError(UpstreamError):
+    """Worth another try: no connection, a timeout, 429, 5xx, or a body cut off."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UntrustedError(UpstreamError):
+    """The answer contradicts its digest or size, or exceeds a bound."""

@@ -1,0 +1,74 @@
+"""One build, from what the upstream keeps of it to what the index records."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError, VersionUnknownError
+from generator.images import Image
+from generator.observe import Sighted
+from generator.record.index import Build, Sbom, utc
+from generator.record.version import Version
+from generator.resolve import Resolution, Snapshot, resolve
+from generator.resolve.main_package import main_package
+from generator.resolve.package import parse_purl
+from generator.upstream import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """`packages` as `packages.json` writes them; `reason` says why the version is unknown, where it is."""
+
+    build: Build
+    packages: frozenset[str] | None
+    reason: str
+
+
+def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
+    """None where the upstream no longer has the build. Raises `UpstreamError` or `MalformedError`."""
+    try:
+        snapshot = Snapshot(client, client.manifest(sighted.digest))
+    except NotFoundError:
+        return None
+    resolution, reason = _resolve(snapshot, image)
+    package, source = resolution.package, resolution.source
+    created = snapshot.created
+    build = Build(
+        digest=snapshot.digest,
+        media_type=snapshot.top.media_type,
+        size=snapshot.top.size,
+        track=sighted.track,
+        version=package.version if package else None,
+        purl=package.purl if package else None,
+        created=utc(created).replace(microsecond=0) if created else None,
+        seen=utc(sighted.at),
+        platforms=dict(sorted(snapshot.platforms.items())),
+        sbom=Sbom(kind=source.kind, format=source.format, digest=source.digest, verified=False, identity=None)
+        if source
+        else None,
+    )
+    packages = frozenset(each.purl.removeprefix("pkg:") for each in resolution.packages)
+    return Learned(build, packages if source else None, reason)
+
+
+def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
+    """A build whose packages are recorded but whose main package was not clear, after images.toml has named it."""
+    installed = [package for each in packages if (package := parse_purl(f"pkg:{each}"))]
+    try:
+        package = main_package(installed, image.package, "", image.names)
+        Version(package.type, package.version)
+    except (VersionUnknownError, ValueError):
+        return build
+    return msgspec.structs.replace(build, version=package.version, purl=package.purl)
+
+
+def _resolve(snapshot: Snapshot, image: Image) -> tuple[Resolution, str]:
+    try:
+        resolution = resolve(snapshot, image.names, image.package)
+        if resolution.package:
+            Version(resolution.package.type, resolution.package.version)
+    except TransientError:
+        raise
+    except (UpstreamError, MalformedError, ValueError) as error:
+        return Resolution(None, frozenset(), None), str(error)
+    return resolution, resolution.reason

@@ -1,0 +1,143 @@
+"""The documents of the index, as they stand on disk (`index/schema.json` is made from these)."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from generator.reference import DIGEST_PATTERN
+
+SCHEMA: Final = 1
+
+Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, description="Content digest, `sha256:<hex>` or `sha512:<hex>`.")]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC.")]
+Tag = Annotated[str, Meta(pattern="^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$")]
+Name = Annotated[str, Meta(description="Name of the image on the server; may hold slashes.")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Auth(Struct, frozen=True, kw_only=True):
+    """Where anonymous tokens for the repository come from."""
+
+    realm: Annotated[str, Meta(description="URL of the upstream's token endpoint.")]
+    service: Annotated[str | None, Meta(description="`service` to ask it with.")]
+
+
+class Track(Struct, frozen=True, kw_only=True):
+    """A tag of the upstream that is watched."""
+
+    digest: Annotated[Digest, Meta(description="What the tag pointed at when it was last seen to move.")]
+    since: Annotated[
+        Time | None,
+        Meta(description="Every build from then on is known; null while the history is incomplete."),
+    ]
+
+
+Kind = Literal["buildkit", "cosign-attestation", "cosign-sbom", "referrer"]
+FormatName = Literal["spdx", "cyclonedx", "apko", "slsa"]
+
+
+class Sbom(Struct, frozen=True, kw_only=True):
+    """The attachment that a build's version and packages were read from."""
+
+    kind: Annotated[Kind, Meta(description="Where the registry keeps it.")]
+    format: Annotated[FormatName, Meta(description="What kind of document it is.")]
+    digest: Annotated[Digest, Meta(description="Digest of the attached blob, wrapping included.")]
+    verified: Annotated[bool, Meta(description="Whether its signature was verified.")]
+    identity: Annotated[str | None, Meta(description="The identity that signed it, where verified.")]
+
+
+class Build(Struct, frozen=True, kw_only=True, rename={"media_type": "mediaType"}):
+    """One build that a track pointed at."""
+
+    digest: Annotated[Digest, Meta(description="Digest of the image index, or of the image if there is no index.")]
+    media_type: Annotated[str, Meta(description="Media type of what `digest` names.")]
+    size: Annotated[Count, Meta(description="Size of that manifest in bytes.")]
+    track: Annotated[Tag, Meta(description="The upstream tag that pointed at it.")]
+    version: Annotated[str | None, Meta(description="Version of the main package; null if it could not be told.")]
+    purl: Annotated[str | None, Meta(description="Package URL of the main package.")]
+    created: Annotated[Time | None, Meta(description="When the image was made, as it says itself.")]
+    seen: Annotated[Time, Meta(description="When the track began to point at it.")]
+    platforms: Annotated[
+        dict[str, Digest], Meta(description="The image of each platform, `os/architecture[/variant]`.")
+    ]
+    sbom: Annotated[Sbom | None, Meta(description="What the version was read from.")]
+
+
+class ImageIndex(Struct, frozen=True, kw_only=True):
+    """`<image>/index.json`: all that is known of one image."""
+
+    schema: Literal[1] = SCHEMA
+    name: Name
+    repository: Annotated[str, Meta(description="Where the image lives upstream, `host[:port]/path`.")]
+    package: Annotated[str | None, Meta(description="Main package of the newest build.")]
+    auth: Annotated[Auth | None, Meta(description="Null where the upstream is read without any token.")]
+    tracks: Annotated[dict[Tag, Track], Meta(description="The watched tags that the upstream has.")]
+    tags: Annotated[dict[Tag, Digest], Meta(description="Every tag that is served, and the build that it points at.")]
+    builds: Annotated[tuple[Build, ...], Meta(description="In the order in which they were current, oldest first.")]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """An image in the catalogue."""
+
+    repository: str
+    refreshed: Annotated[bool, Meta(description="False while the image has no file of its own yet.")]
+    frozen: Annotated[bool, Meta(description="Whether it is kept as it is and no longer refreshed.")]
+    package: str | None = None
+    version: Annotated[str | None, Meta(description="Newest version on the first track that has one.")] = None
+    digest: Annotated[Digest | None, Meta(description="The build of that version.")] = None
+    created: Time | None = None
+    builds: Count = 0
+    tags: Count = 0
+
+
+class Catalogue(Struct, frozen=True, kw_only=True):
+    """`index.json`: every image."""
+
+    schema: Literal[1] = SCHEMA
+    upstream: Annotated[str, Meta(description="Where images live that are not in the index.")]
+    images: dict[Name, Summary]
+
+
+def encode(document: Struct) -> bytes:
+    """Sorted keys, one line for each entry of a top-level map or list: a new build is one new line in git."""
+    fields = msgspec.to_builtins(document, builtin_types=())
+    return (_block("{}", (f"{_compact(key)}: {_value(fields[key])}" for key in sorted(fields)), "") + "\n").encode()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict) and value:
+        return _block("{}", (f"{_compact(key)}: {_compact(value[key])}" for key in sorted(value)), "  ")
+    if isinstance(value, list | tuple) and value:
+        return _block("[]", map(_compact, value), "  ")
+    return _compact(value)
+
+
+def _block(brackets: str, entries: Iterable[str], indent: str) -> str:
+    lines = ",\n".join(f"{indent}  {entry}" for entry in entries)
+    return f"{brackets[0]}\n{lines}\n{indent}{brackets[1]}"
+
+
+def _compact(value: object) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def utc(moment: datetime) -> datetime:
+    """In UTC: one moment is always written in one way."""
+    return moment.astimezone(UTC)
+
+
+def schema() -> bytes:
+    """JSON Schema 2020-12 of every document, from the types above."""
+    documents = (Catalogue, ImageIndex)
+    schemas, definitions = msgspec.json.schema_components(documents, ref_template="#/$defs/{name}")
+    root = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The index of reverse-registry",
+        "description": "index.json is a Catalogue; <image>/index.json is an ImageIndex.",
+        "anyOf": list(schemas),
+        "$defs": definitions,
+    }
+    return msgspec.json.format(msgspec.json.encode(root, order="sorted"), indent=2) + b"\n"

@@ -1,0 +1,81 @@
+"""What is known of an image and what was newly learned, made into one record. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from packageurl import PackageURL
+
+from generator.record.index import Auth, Build, ImageIndex, Track
+from generator.record.tags import Tagged, tag
+
+Key = tuple[str, str]
+
+
+def merge_builds(known: Iterable[Build], learned: Iterable[Build]) -> tuple[Build, ...]:
+    """Both, in canonical order. What was recorded stays; only what was unknown of a build is filled in."""
+    builds = {_key(build): build for build in known}
+    for build in learned:
+        held = builds.get(_key(build))
+        if held is None or (held.version is None and (build.version or build.sbom)):
+            builds[_key(build)] = build
+    return tuple(sorted(builds.values(), key=lambda build: (build.seen, build.track, build.digest)))
+
+
+def merge_tracks(
+    known: Mapping[str, Track],
+    heads: Mapping[str, str],
+    since: Mapping[str, datetime | None],
+    builds: Iterable[Build],
+) -> dict[str, Track]:
+    """Where each track points. A track whose newest build could not be learned stays where it was."""
+    recorded = {_key(build) for build in builds}
+    tracks = dict(known)
+    for track, digest in heads.items():
+        if (track, digest) in recorded:
+            tracks[track] = Track(digest=digest, since=since.get(track))
+        elif track in tracks:
+            tracks[track] = Track(digest=tracks[track].digest, since=None)
+    return tracks
+
+
+def image_index(
+    *,
+    name: str,
+    repository: str,
+    auth: Auth | None,
+    tracks: Mapping[str, Track],
+    watched: Iterable[str],
+    builds: tuple[Build, ...],
+    published: Mapping[str, str],
+    constraint: "re.Pattern[str] | None",
+) -> tuple[ImageIndex, Tagged]:
+    tagged = tag(builds, published, (*watched, *tracks), constraint)
+    index = ImageIndex(
+        name=name,
+        repository=repository,
+        package=main_package_name(builds, watched),
+        auth=auth,
+        tracks=dict(tracks),
+        tags=tagged.tags,
+        builds=builds,
+    )
+    return index, tagged
+
+
+def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | None:
+    """The newest build with a version, on the first track that has one."""
+    known = [build for build in builds if build.version]
+    for track in watched:
+        if on_track := [build for build in known if build.track == track]:
+            return on_track[-1]
+    return known[-1] if known else None
+
+
+def main_package_name(builds: Iterable[Build], watched: Iterable[str]) -> str | None:
+    newest = newest_release(builds, watched)
+    return PackageURL.from_string(newest.purl).name if newest and newest.purl else None
+
+
+def _key(build: Build) -> Key:
+    return build.track, build.digest

@@ -1,0 +1,86 @@
+"""What documents come wrapped in: in-toto statements, DSSE envelopes, sigstore bundles."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from generator.document import decode, printable
+from generator.errors import MalformedError
+from generator.resolve.formats import Format, of_predicate, raw
+
+DSSE = "application/vnd.dsse.envelope.v1+json"
+IN_TOTO = "application/vnd.in-toto+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle"
+
+
+class _Subject(Struct, frozen=True):
+    digest: Mapping[str, str] | None = None
+
+
+class Statement(Struct, frozen=True, rename="camel"):
+    """in-toto attestation framework, statement v0.1 and v1."""
+
+    predicate_type: str
+    subject: tuple[_Subject, ...]
+    predicate: msgspec.Raw
+
+
+class Envelope(Struct, frozen=True, rename="camel"):
+    """Dead Simple Signing Envelope v1."""
+
+    payload_type: str
+    payload: str
+
+
+class _Bundle(Struct, frozen=True, rename="camel"):
+    dsse_envelope: Envelope
+
+
+def open_statement(data: bytes, what: str) -> Statement:
+    return decode(data, Statement, what)
+
+
+def open_dsse(data: bytes, what: str) -> Statement:
+    return _payload(decode(data, Envelope, what), what)
+
+
+def open_bundle(data: bytes, what: str) -> Statement:
+    return _payload(decode(data, _Bundle, what).dsse_envelope, what)
+
+
+def _payload(envelope: Envelope, what: str) -> Statement:
+    if envelope.payload_type != IN_TOTO:
+        raise MalformedError(f"{what}: payload of type {printable(envelope.payload_type)!r}, not {IN_TOTO!r}")
+    try:
+        payload = b64decode(envelope.payload, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedError(f"{what}: the payload is not base64") from None
+    return open_statement(payload, what)
+
+
+Open = Callable[[bytes, str], Statement]
+
+
+def opener(media_type: str) -> Open | None:
+    """How a layer of `media_type` is opened; None where it is no attestation."""
+    bare = media_type.partition(";")[0].strip().lower()
+    if bare.startswith(BUNDLE):
+        return open_bundle
+    return {DSSE: open_dsse, IN_TOTO: open_statement}.get(bare)
+
+
+def unwrap(statement: Statement, subject: str, what: str) -> tuple[Format, bytes]:
+    """The predicate of a statement about `subject` (a digest), and its format.
+
+    Raises `MalformedError` where it is about something else, or no predicate that names packages.
+    """
+    algorithm, _, hex_ = subject.partition(":")
+    if not any((item.digest or {}).get(algorithm, "").lower() == hex_ for item in statement.subject):
+        raise MalformedError(f"{what}: the attestation's subject is not {subject}")
+    format_ = of_predicate(statement.predicate_type)
+    if format_ is None:
+        raise MalformedError(f"{what}: no packages in a predicate {printable(statement.predicate_type)!r}")
+    return format_, raw(statement.predicate)

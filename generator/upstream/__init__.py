@@ -1,0 +1,7 @@
+"""Reading one repository of an OCI registry: manifests, blobs, tag history."""
+
+from generator.upstream.client import Client, Connections, Limits
+from generator.upstream.history import Sighting
+from generator.upstream.manifest import Descriptor, ImageConfig, Manifest
+
+__all__ = ["Client", "Connections", "Descriptor", "ImageConfig", "Limits", "Manifest", "Sighting"]

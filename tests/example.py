@@ -1,0 +1,42 @@
+"""Records `index/example/` anew: a real refresh against the example upstream. `make example`."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.upstream import ExampleUpstream
+
+ROOT = Path(__file__).parent.parent
+INDEX = ROOT / "index"
+HOST = "localhost:5055"
+NAMES = ("example/nginx", "example/postgres", "example/python")
+
+
+def refresh(index: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`reverse-registry refresh` in a process of its own, as users run it."""
+    command = [sys.executable, "-m", "generator", "refresh", "--index", str(index), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def record(folder: Path, host: str) -> None:
+    """Makes an index in `folder` of the committed images.toml, its examples refreshed from `host` and then frozen."""
+    images = (INDEX / "images.toml").read_text().replace(HOST, host)
+    for text in (images.replace("frozen = true", "frozen = false"), images):
+        (folder / "images.toml").write_text(text)
+        done = refresh(folder, *NAMES)
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+
+
+def main() -> None:
+    with ExampleUpstream(port=5055, cdn_port=5056) as upstream, tempfile.TemporaryDirectory() as name:
+        record(Path(name), upstream.host)
+        shutil.rmtree(INDEX / "example", ignore_errors=True)
+        shutil.copytree(Path(name) / "example", INDEX / "example")
+    print(refresh(INDEX, *NAMES).stdout, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The switches of the example upstream. They can be turned while it runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Options:
+    """The defaults are what cgr.dev does.
+
+    Lifetimes are in seconds. `page_limit` is the most records of tag history that one answer holds;
+    `token_expiry` states `expires_in` and `issued_at` with a token; `redirect_blobs=False` serves blobs from
+    the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404.
+    """
+
+    tokens: bool = True
+    token_lifetime: float = 300
+    token_expiry: bool = False
+    redirect_blobs: bool = True
+    url_lifetime: float = 600
+    referrers: bool = False
+    history: bool = True
+    history_fractions: bool = True
+    history_shuffled: bool = False
+    page_limit: int = 1000

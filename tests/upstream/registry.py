@@ -1,0 +1,224 @@
+"""The registry: the OCI distribution API as a free tier of cgr.dev serves it."""
+
+import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.upstream.cdn import Cdn
+from tests.upstream.oci import INDEX, Content, Document, serialise
+from tests.upstream.options import Options
+from tests.upstream.ranges import octets
+from tests.upstream.repository import Record, Repository
+from tests.upstream.signature import InvalidTokenError, Tokens
+
+API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+NAMED = re.compile(r"/v2/(?P<name>.+)/(?:manifests|blobs|tags|referrers|_chainguard/history)/[^/]+")
+SCOPE = re.compile(r"repository:(?P<name>[^:]+):.*\bpull\b.*")
+
+
+class RegistryError(HTTPException):
+    """An error with an OCI error body; `code` is from the distribution specification's table."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
+        self.code = code
+
+
+def error_response(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    routing_codes = {404: "NOT_FOUND", 405: "UNSUPPORTED"}
+    code = error.code if isinstance(error, RegistryError) else routing_codes[error.status_code]
+    body = {"errors": [{"code": code, "message": error.detail}]}
+    return JSONResponse(body, error.status_code, {**API_VERSION, **(error.headers or {})})
+
+
+def moment(request: Request, parameter: str, default: datetime) -> datetime:
+    text = request.query_params.get(parameter)
+    if text is None:
+        return default
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise RegistryError(400, "UNSUPPORTED", f"{parameter}={text} is not an ISO 8601 time") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def number(request: Request, parameter: str, default: int) -> int:
+    text = request.query_params.get(parameter, str(default))
+    if not text.isdecimal():
+        raise RegistryError(400, "PAGINATION_NUMBER_INVALID", f"{parameter}={text} is not a number")
+    return int(text)
+
+
+def history_entry(record: Record) -> Document:
+    precision = "milliseconds" if record.at.microsecond else "seconds"
+    return {
+        "updateTimestamp": record.at.isoformat(timespec=precision).replace("+00:00", "Z"),
+        "digest": record.digest,
+    }
+
+
+class TokenGate:
+    """Lets a request under `/v2/` through with a token for the repository that it names."""
+
+    def __init__(self, app: ASGIApp, *, host: str, options: Options, tokens: Tokens) -> None:
+        self._app = app
+        self._host = host
+        self._options = options
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        refused = self._refusal(request) if self._options.tokens else None
+        if refused:
+            await error_response(request, refused)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, request: Request) -> RegistryError | None:
+        if not request.url.path.startswith("/v2"):
+            return None
+        named = NAMED.fullmatch(request.url.path)
+        name = named["name"] if named else ""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return self._challenge(name)
+        try:
+            granted = self._tokens.repository(token)
+        except InvalidTokenError as error:
+            return self._challenge(name, "invalid_token", str(error))
+        if name and granted != name:
+            return self._challenge(name, "insufficient_scope", f"the token is for {granted or 'no repository'}")
+        return None
+
+    def _challenge(self, name: str, error: str = "", why: str = "a token is required") -> RegistryError:
+        fields = {"realm": f"http://{self._host}/token", "service": self._host}
+        if name:
+            fields["scope"] = f"repository:{name}:pull"
+        if error:
+            fields["error"] = error
+        challenge = "Bearer " + ",".join(f'{key}="{value}"' for key, value in fields.items())
+        return RegistryError(401, "UNAUTHORIZED", why, {"WWW-Authenticate": challenge})
+
+
+class Registry:
+    """`host` is its own `name:port`."""
+
+    def __init__(self, host: str, options: Options, repositories: Mapping[str, Repository], cdn: Cdn) -> None:
+        self._options = options
+        self._repositories = repositories
+        self._cdn = cdn
+        self._tokens = Tokens()
+        self.app = Starlette(
+            routes=[
+                Route("/token", self._token),
+                Route("/v2", self._ping),
+                Route("/v2/", self._ping),
+                Route("/v2/{name:path}/manifests/{reference}", self._manifest),
+                Route("/v2/{name:path}/blobs/{digest}", self._blob),
+                Route("/v2/{name:path}/tags/list", self._tags),
+                Route("/v2/{name:path}/referrers/{digest}", self._referrers),
+                Route("/v2/{name:path}/_chainguard/history/{tag}", self._history),
+            ],
+            middleware=[Middleware(TokenGate, host=host, options=options, tokens=self._tokens)],
+            exception_handlers={HTTPException: error_response},
+        )
+
+    async def _token(self, request: Request) -> Response:
+        """Anybody gets a token for any one repository (the first, where several scopes are asked for)."""
+        asked = SCOPE.fullmatch(request.query_params.getlist("scope")[0]) if "scope" in request.query_params else None
+        answer: Document = {"token": self._tokens.issue(asked["name"] if asked else "", self._options.token_lifetime)}
+        if self._options.token_expiry:
+            answer["expires_in"] = int(self._options.token_lifetime)
+            answer["issued_at"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return JSONResponse(answer)
+
+    async def _ping(self, _: Request) -> Response:
+        return JSONResponse({}, headers=API_VERSION)
+
+    def _repository(self, request: Request) -> Repository:
+        name = request.path_params["name"]
+        if name not in self._repositories:
+            raise RegistryError(404, "NAME_UNKNOWN", f"repository {name} is not known to the registry")
+        return self._repositories[name]
+
+    async def _manifest(self, request: Request) -> Response:
+        reference = request.path_params["reference"]
+        manifest = self._repository(request).manifest(reference)
+        if manifest is None:
+            raise RegistryError(404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown")
+        headers = {"Docker-Content-Digest": manifest.digest, "Content-Type": manifest.media_type}
+        return Response(manifest.data, headers=API_VERSION | headers)
+
+    async def _blob(self, request: Request) -> Response:
+        digest = request.path_params["digest"]
+        data = self._repository(request).blobs.get(digest)
+        if data is None:
+            raise RegistryError(404, "BLOB_UNKNOWN", f"blob {digest} is unknown")
+        if self._options.redirect_blobs:
+            return RedirectResponse(self._cdn.url(digest, self._options.url_lifetime), 307, API_VERSION)
+        return octets(request, data, API_VERSION | {"Docker-Content-Digest": digest})
+
+    async def _tags(self, request: Request) -> Response:
+        repository = self._repository(request)
+        last = request.query_params.get("last", "")
+        tags = sorted(tag for tag in tuple(repository.tags) if tag > last)
+        count = number(request, "n", default=len(tags))
+        headers = dict(API_VERSION)
+        if 0 < count < len(tags):
+            query = urlencode({"n": count, "last": tags[count - 1]})
+            headers["Link"] = f'</v2/{repository.name}/tags/list?{query}>; rel="next"'
+        return JSONResponse({"name": repository.name, "tags": tags[:count]}, headers=headers)
+
+    async def _referrers(self, request: Request) -> Response:
+        """OCI distribution specification 1.1, "Listing Referrers"."""
+        repository = self._repository(request)
+        if not self._options.referrers:
+            raise HTTPException(404)
+        found = [
+            self._referrer(manifest)
+            for manifest in tuple(repository.manifests.values())
+            if manifest.document.get("subject", {}).get("digest") == request.path_params["digest"]
+        ]
+        headers = API_VERSION | {"Content-Type": INDEX}
+        if wanted := request.query_params.get("artifactType"):
+            found = [descriptor for descriptor in found if descriptor["artifactType"] == wanted]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        return Response(serialise({"schemaVersion": 2, "mediaType": INDEX, "manifests": found}), headers=headers)
+
+    @staticmethod
+    def _referrer(manifest: Content) -> Document:
+        document = manifest.document
+        return {
+            "mediaType": manifest.media_type,
+            "size": len(manifest.data),
+            "digest": manifest.digest,
+            "artifactType": document.get("artifactType") or document["config"]["mediaType"],
+            "annotations": document.get("annotations", {}),
+        }
+
+    async def _history(self, request: Request) -> Response:
+        repository, tag = self._repository(request), request.path_params["tag"]
+        if not self._options.history:
+            raise HTTPException(404)
+        if tag not in repository.tags:
+            raise RegistryError(404, "MANIFEST_UNKNOWN", f"tag {tag} is unknown")
+        records = repository.history(tag)
+        if not self._options.history_fractions:
+            records = [Record(record.at.replace(microsecond=0), record.digest) for record in records]
+        start = moment(request, "start", datetime.min.replace(tzinfo=UTC))
+        end = moment(request, "end", datetime.max.replace(tzinfo=UTC))
+        page = [record for record in records if start <= record.at <= end][: self._options.page_limit]
+        if self._options.history_shuffled:
+            random.Random(len(page)).shuffle(page)
+        return JSONResponse({"history": [history_entry(record) for record in page]}, headers=API_VERSION)
