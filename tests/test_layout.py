@@ -1,0 +1,51 @@
+"""What the folder tree promises: two halves that know nothing of each other but the index."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.example import ROOT
+
+
+def imported(folder: str) -> Iterator[str]:
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (name.name.partition(".")[0] for name in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize(("half", "other"), [("generator", "server"), ("server", "generator")])
+def test_neither_half_imports_the_other(half: str, other: str) -> None:
+    assert not {other, "tests"} & set(imported(half))
+
+
+@pytest.mark.parametrize(
+    ("module", "foreign"),
+    [("server.app", ("oras", "requests", "typer", "univers")), ("generator.cli", ("starlette", "uvicorn", "httpx"))],
+)
+def test_each_half_runs_without_the_packages_of_the_other(module: str, foreign: tuple[str, ...]) -> None:
+    blocked = "".join(f"sys.modules[{name!r}] = None; " for name in foreign)
+    subprocess.run([sys.executable, "-c", f"import sys; {blocked}import {module}"], cwd=ROOT, check=True)
+
+
+def test_every_lock_file_has_hashes_and_names_no_host() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text()
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extra in ("generator", "server"):
+        locked = Path(ROOT / "requirements" / f"{extra}.txt").read_text()
+        for requirement in project["optional-dependencies"][extra]:
+            name = requirement.split(">")[0].split(";")[0].strip()
+            assert f"\n{name}==" in f"\n{locked}", f"{name} is not in requirements/{extra}.txt; run make lock"
