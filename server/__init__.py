@@ -1,0 +1,1 @@
+"""The server: answers what the index knows, redirects or relays the rest."""

@@ -1,0 +1,54 @@
+"""A bounded cache whose misses are shared."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Cache(Generic[K, V]):
+    """Keeps the values used last, up to a total weight of `limit`."""
+
+    def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
+        self.weight = 0
+        self._limit = limit
+        self._weigh = weigh
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._loading: dict[K, asyncio.Task[V]] = {}
+
+    def get(self, key: K) -> V | None:
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def put(self, key: K, value: V) -> None:
+        self.drop(key)
+        self._values[key] = value
+        self.weight += self._weigh(value)
+        while self.weight > self._limit:
+            self.drop(next(iter(self._values)))
+
+    def drop(self, key: K) -> None:
+        if key in self._values:
+            self.weight -= self._weigh(self._values.pop(key))
+
+    async def load(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
+        """The value of `key`, by one call of `load` for all who wait; who gives up stops nobody else's."""
+        value = self.get(key)
+        if value is not None:
+            return value
+        if key not in self._loading:
+            self._loading[key] = asyncio.create_task(self._fill(key, load))
+        return await asyncio.shield(self._loading[key])
+
+    async def _fill(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
+        try:
+            value = await load()
+            self.put(key, value)
+            return value
+        finally:
+            del self._loading[key]

@@ -1,0 +1,35 @@
+"""What goes wrong: at the start, in a request, upstream."""
+
+from collections.abc import Mapping
+
+import msgspec
+from starlette.responses import Response
+
+API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+
+
+class StartError(Exception):
+    """The server cannot start. The message is one line that says what and where."""
+
+
+class TransferBrokenError(Exception):
+    """Upstream broke off while its bytes were being passed on."""
+
+
+class RegistryError(Exception):
+    """A request that fails, with a code of the OCI distribution specification 1.1, "Error codes"."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers or {}
+
+    def response(self) -> Response:
+        body = msgspec.json.encode({"errors": [{"code": self.code, "message": str(self)}]})
+        return Response(body, self.status, {**API_VERSION, **self.headers}, "application/json")
+
+
+class UpstreamError(RegistryError):
+    """Upstream is away or broken: what the index knows may stand in for it."""
+
+    def __init__(self, message: str, status: int = 502) -> None:
+        super().__init__(status, "UNAVAILABLE", message)

@@ -1,0 +1,33 @@
+"""Settings, from the environment."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .errors import StartError
+
+
+class Settings(Struct, frozen=True, rename=lambda field: f"REVERSE_REGISTRY_{field.upper()}"):
+    """`manifest_cache` and `manifest_limit` are bytes; `timeout` is seconds for a whole call to upstream."""
+
+    index: str = "index"
+    public_url: Annotated[str, Meta(pattern=r"\Ahttps?://[^/?#@\s]+/?\Z")] | None = None
+    auth: Literal["anonymous", "passthrough"] = "anonymous"
+    manifest_cache: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
+    manifest_limit: Annotated[int, Meta(ge=1)] = 4 * 1024 * 1024
+    timeout: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises StartError, naming the variable."""
+        try:
+            given = {name: value for name, value in environment.items() if value}
+            settings = msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise StartError(f"environment: {error}") from None
+        if settings.auth != "anonymous":
+            raise StartError("REVERSE_REGISTRY_AUTH=passthrough is not available yet: leave it at anonymous")
+        return settings

@@ -1,0 +1,85 @@
+"""Upstream on a bad day: the right status, in time, and never a 500."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.conftest import Serve, error
+from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Reset, Slow, Truncate, redirect
+
+PATHS = ["/v2/postgres/manifests/latest", "/v2/postgres/tags/list", "/v2/postgres/blobs/sha256:" + "0" * 64]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Reset(), (502, "UNAVAILABLE")),
+        (Answer(400), (404, None)),
+        (Answer(404), (404, None)),
+        (Answer(403), (403, "DENIED")),
+        (Answer(500), (502, "UNAVAILABLE")),
+        (Answer(502), (502, "UNAVAILABLE")),
+        (Answer(503), (503, "UNAVAILABLE")),
+        (Answer(504), (504, "UNAVAILABLE")),
+        (Answer(204), (502, "UNAVAILABLE")),
+        (Answer(304), (502, "UNAVAILABLE")),
+        (Answer(307), (502, "UNAVAILABLE")),
+        (redirect("ftp://example.org/"), (502, "UNAVAILABLE")),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("path", PATHS[:2])
+def test_each_failure_has_its_status(
+    client: httpx.Client, upstream: ExampleUpstream, path: str, fault: Answer | Reset, expected: tuple[int, str | None]
+) -> None:
+    upstream.inject(Fault(fault, path="/v2/", times=None))
+    status, code = error(client.get(path))
+    assert status == expected[0]
+    assert code == expected[1] or expected[1] is None
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_too_many_requests_stay_that_with_the_time_to_wait(
+    client: httpx.Client, upstream: ExampleUpstream, path: str
+) -> None:
+    upstream.inject(Fault(Answer(429, {"Retry-After": "17"}), path="/v2/", times=None))
+    answer = client.get(path)
+    assert error(answer) == (429, "TOOMANYREQUESTS")
+    assert answer.headers["retry-after"] == "17"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_upstream_that_hangs_is_given_up(serve: Serve, upstream: ExampleUpstream, path: str) -> None:
+    upstream.inject(Fault(Hang(30), path="/v2/", times=None))
+    client, start = serve(timeout=0.5), time.monotonic()
+    assert error(client.get(path)) == (504, "UNAVAILABLE")
+    assert time.monotonic() - start < 5
+
+
+def test_bytes_that_trickle_do_not_outlast_the_deadline(serve: Serve, upstream: ExampleUpstream) -> None:
+    upstream.inject(Fault(Slow(1, 0.2), path="/manifests/", times=None))
+    client, start = serve(timeout=1), time.monotonic()
+    assert error(client.get(PATHS[0])) == (504, "UNAVAILABLE")
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_upstream_that_cannot_be_reached_is_a_bad_gateway(serve: Serve, gone: Path, path: str) -> None:
+    client = serve(index=str(gone))
+    assert error(client.get(path)) == (502, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize("path", PATHS[:2])
+def test_a_body_that_ends_early_is_a_bad_gateway(client: httpx.Client, upstream: ExampleUpstream, path: str) -> None:
+    upstream.inject(Fault(Truncate(10), path="/v2/.*(latest|list)", times=None))
+    # The first request, without a token, is answered with 401 and broken off as well.
+    assert error(client.get(path)) == (502, "UNAVAILABLE")
+
+
+def test_the_server_recovers_when_upstream_does(client: httpx.Client, upstream: ExampleUpstream) -> None:
+    upstream.inject(Fault(Reset(), path="/v2/", times=3))
+    statuses = [client.get(PATHS[0]).status_code for _ in range(5)]
+    assert statuses[0] == 502
+    assert statuses[-1] == 200
