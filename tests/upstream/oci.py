@@ -9,6 +9,8 @@ from typing import Any
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
@@ -44,7 +46,7 @@ class Content:
 
     @property
     def is_manifest(self) -> bool:
-        return self.media_type in (INDEX, MANIFEST)
+        return self.media_type in (INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 
     @property
     def document(self) -> Document:
