@@ -1,7 +1,5 @@
-"""The command line. Every command reads its words, calls what does the work, and shows what came of it."""
+"""`reverse-registry refresh`."""
 
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -17,61 +15,19 @@ from rich.progress import (
 )
 
 from generator import images
+from generator.cli.conventions import FAILED, Index
+from generator.cli.output import count
 from generator.document import printable
-from generator.errors import ConfigurationError, ReverseRegistryError
+from generator.errors import ConfigurationError
 from generator.images import Images
 from generator.record.index import Build
 from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
 from generator.upstream import Limits
 
-app = typer.Typer(
-    help="Bring back the versions of images whose registry serves only latest.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 
-FAILED, MISCONFIGURED = 1, 2
-
-Index = Annotated[Path, typer.Option("--index", help="Folder of the index; holds images.toml.")]
-
-
-def main() -> None:
-    """The console script: expected errors become one line and an exit code."""
-    try:
-        app()
-    except ConfigurationError as error:
-        _fail(error, MISCONFIGURED)
-    except ReverseRegistryError as error:
-        _fail(error, FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _fail(error: Exception, code: int) -> None:
-    print(f"reverse-registry: {printable(error, 2000)}", file=sys.stderr)
-    sys.exit(code)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"reverse-registry {version('reverse-registry')}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Bring back the versions of images whose registry serves only latest."""
-
-
-@app.command()
 def refresh(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Only these; default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="IMAGE", help="Only these; default: all.")] = None,
     index: Index = Path("index"),
     jobs: Annotated[int, typer.Option(min=1, max=256, help="How many requests may be under way at once.")] = 16,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look and learn, but write nothing.")] = False,
@@ -126,7 +82,7 @@ def _check_names(names: list[str], wanted: Images) -> None:
 def _lines(outcome: Outcome) -> list[str]:
     name = outcome.image.name
     found = f"{name}: {_builds(outcome.new)}" if outcome.new else f"{name}: nothing new"
-    gone = [f"{name}: {_count(outcome.gone, 'build')} of its history no longer upstream"] if outcome.gone else []
+    gone = [f"{name}: {count(outcome.gone, 'build')} of its history no longer upstream"] if outcome.gone else []
     lines = [] if outcome.errors and not outcome.new else [found]
     lines += gone + [f"{name}: note: {note}" for note in outcome.notes]
     lines += [f"{name}: failed: {error}" for error in outcome.errors]
@@ -136,11 +92,7 @@ def _lines(outcome: Outcome) -> list[str]:
 def _builds(builds: list[Build]) -> str:
     versions = list(dict.fromkeys(build.version or "of unknown version" for build in reversed(builds)))
     shown = ", ".join(versions[:5]) + (f" and {len(versions) - 5} more" if len(versions) > 5 else "")
-    return f"{_count(len(builds), 'new build')}: {shown}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{count(len(builds), 'new build')}: {shown}"
 
 
 def _summary(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> str:
@@ -148,7 +100,7 @@ def _summary(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> str:
     failed = [outcome.image.name for outcome in outcomes if outcome.errors]
     unchanged = sum(not outcome.new and not outcome.errors for outcome in outcomes)
     parts = [
-        f"{_count(sum(len(outcome.new) for outcome in new), 'new build')} in {_count(len(new), 'image')}",
+        f"{count(sum(len(outcome.new) for outcome in new), 'new build')} in {count(len(new), 'image')}",
         f"{unchanged} unchanged",
     ]
     if frozen := sum(image.frozen for image in wanted.images.values()):

@@ -1,0 +1,63 @@
+"""The command line. Every command reads its words, calls what does the work, and shows what came of it."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from generator.cli.check import check
+from generator.cli.conventions import FAILED, MISCONFIGURED
+from generator.cli.editing import add, init
+from generator.cli.queries import diff, log, packages, resolve, search
+from generator.cli.refresh import refresh
+from generator.document import printable
+from generator.errors import ConfigurationError, ReverseRegistryError
+
+app = typer.Typer(
+    help="Bring back the versions of images whose registry serves only latest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Keep an index": (init, add, refresh, check),
+    "Ask it, without a network": (resolve, packages, diff, log, search),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+
+
+def main() -> None:
+    """The console script: expected errors become one line and an exit code."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(error, MISCONFIGURED)
+    except ReverseRegistryError as error:
+        _fail(error, FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(error: Exception, code: int) -> None:
+    print(f"reverse-registry: {printable(error, 2000)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reverse-registry {version('reverse-registry')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Bring back the versions of images whose registry serves only latest."""

@@ -1,0 +1,11 @@
+"""What all commands share: exit codes and options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FAILED, MISCONFIGURED = 1, 2
+
+Index = Annotated[Path, typer.Option("--index", help="Folder of the index; holds images.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON document.")]

@@ -1,0 +1,67 @@
+"""Which builds contain a package."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import msgspec
+
+from generator.query.difference import Installed, installed
+from generator.query.library import Library
+from generator.query.range import Range
+from generator.query.resolution import tags_of
+from generator.record.index import Build
+from generator.record.packages import PackageLog, expand
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A package in a build; `tags` are those that point at the build now."""
+
+    image: str
+    package: Installed
+    tags: tuple[str, ...]
+    build: Build
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`versions`: all that the package has; `names`: all packages; `unknown`: builds without an SBOM to look in."""
+
+    matches: tuple[Match, ...]
+    versions: frozenset[str]
+    names: frozenset[str]
+    unknown: int
+
+
+def search(library: Library, name: str, wanted: Range | None = None) -> Found:
+    """By image, and of each the newest build first."""
+    matches: list[Match] = []
+    versions: set[str] = set()
+    names: set[str] = set()
+    unknown = 0
+    for index in library.all():
+        log = library.store.packages(index.name) or PackageLog(name=index.name, builds=())
+        names.update(_name(each) for change in log.builds for each in change.added)
+        unknown += len(index.builds) - len(log.builds)
+        contents = expand(_only(log, name))
+        for build in reversed(index.builds):
+            for package in installed(contents.get((build.track, build.digest), ())):
+                versions.add(package.version)
+                if wanted is None or wanted.holds(package.origin.partition("/")[0], package.version):
+                    matches.append(Match(index.name, package, tags_of(index, build.digest), build))
+    return Found(tuple(matches), frozenset(versions), frozenset(names), unknown)
+
+
+def _only(log: PackageLog, name: str) -> PackageLog:
+    """The log of one package."""
+
+    def of(packages: Iterable[str]) -> tuple[str, ...]:
+        return tuple(each for each in packages if _name(each) == name)
+
+    changes = (msgspec.structs.replace(each, added=of(each.added), removed=of(each.removed)) for each in log.builds)
+    return msgspec.structs.replace(log, builds=tuple(changes))
+
+
+def _name(package: str) -> str:
+    return unquote(package.partition("@")[0].rpartition("/")[2])

@@ -1,0 +1,167 @@
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.query.made import Change, Made, build, digest, edit, git, refused, run
+from tests.query.test_check import problems
+
+FIRST = build("1.0-r0", "2026-01-01")
+UNKNOWN = build(None, "2026-01-02")
+LATEST = build("1.1-r0", "2026-01-03")
+HISTORY: list[tuple[Any, list[str] | None]] = [(FIRST, ["apk/wolfi/a@1-r0"]), (UNKNOWN, None), (LATEST, [])]
+
+
+@pytest.fixture
+def kept(made: Made) -> Made:
+    """An index in a folder of a git repository, committed."""
+    made.image("demo", HISTORY)
+    git(made.folder.parent, "init", "--quiet")
+    git(made.folder.parent, "add", ".")
+    git(made.folder.parent, "commit", "--quiet", "--message", "recorded")
+    return made
+
+
+def losses(made: Made) -> list[str]:
+    """What `--against` finds beyond the check itself."""
+    return [line for line in problems(made.folder, "--against", "HEAD") if line not in problems(made.folder)]
+
+
+def test_nothing_lost_is_said_so(kept: Made) -> None:
+    done = run("check", "--against", "HEAD", index=kept.folder)
+    assert (done.exit_code, done.output) == (
+        0,
+        f"{kept.folder}: no problem, and all that was recorded at HEAD is there\n",
+    )
+
+
+def test_new_builds_and_images_and_moved_tags_are_no_loss(kept: Made) -> None:
+    kept.image("demo", [*HISTORY, (build("1.1-r0", "2026-01-04"), ["apk/wolfi/b@1-r0"])])
+    kept.image("more", [(build("1.0-r0", "2026-01-01", name="more"), [])])
+    assert losses(kept) == []
+
+
+def test_what_was_unknown_may_be_filled_in(kept: Made) -> None:
+    known = build("1.0-r5", "2026-01-02")
+    kept.image("demo", [HISTORY[0], (known, ["apk/wolfi/a@1-r0"]), HISTORY[2]])
+    for name in ("index.json", "packages.json"):
+        path = kept.folder / "demo" / name
+        path.write_text(path.read_text().replace(known.digest, UNKNOWN.digest))
+    edit(kept.folder / "demo/index.json", lambda d: d["builds"][1].update(platforms=UNKNOWN.platforms))
+    assert losses(kept) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "expected"),
+    [
+        ("index.json", lambda d: d["builds"].pop(0), f"build {FIRST.digest} (latest) is lost"),
+        ("index.json", lambda d: d["builds"][0].update(size=796), f"{FIRST.digest} (latest): size was 795, and is 796"),
+        (
+            "index.json",
+            lambda d: d["builds"][0].update(version="1.0-r9", purl="pkg:apk/wolfi/demo@1.0-r9"),
+            'version was "1.0-r0", and is "1.0-r9"',
+        ),
+        (
+            "index.json",
+            lambda d: d["builds"][0].update(version=None, purl=None),
+            'version was "1.0-r0", and is null',
+        ),
+        (
+            "index.json",
+            lambda d: d["builds"][0].update(created=None),
+            'created was "2026-01-01T00:00:00Z", and is null',
+        ),
+        (
+            "index.json",
+            lambda d: d["builds"][2].update(seen="2026-01-04T00:00:00Z"),
+            'seen was "2026-01-03T00:00:00Z", and is "2026-01-04T00:00:00Z"',
+        ),
+        (
+            "index.json",
+            lambda d: d["builds"][0]["platforms"].update({"linux/arm64": digest("x")}),
+            "platforms was {",
+        ),
+        ("index.json", lambda d: d["builds"][0]["sbom"].update(verified=True), 'sbom was {"kind":'),
+        (
+            "index.json",
+            lambda d: d["tags"].pop("1.0-r0-202601010000"),
+            f"unique tag 1.0-r0-202601010000 was {FIRST.digest}, and is lost",
+        ),
+        (
+            "index.json",
+            lambda d: d["tags"].update({"1.0-r0-202601010000": LATEST.digest}),
+            f"unique tag 1.0-r0-202601010000 was {FIRST.digest}, and is {LATEST.digest}",
+        ),
+        (
+            "packages.json",
+            lambda d: d["builds"][0]["added"].append("apk/wolfi/z@1-r0"),
+            f"packages of {FIRST.digest} (latest) were changed",
+        ),
+        ("packages.json", lambda d: d["builds"].pop(), f"packages of {LATEST.digest} (latest) are lost"),
+    ],
+)
+def test_finds_what_was_lost_or_changed(kept: Made, file: str, change: Change, expected: str) -> None:
+    edit(kept.folder / "demo" / file, change)
+    assert any(line.startswith(f"demo/{file}: ") and expected in line for line in losses(kept)), losses(kept)
+
+
+def test_a_consistent_forgery_is_found(kept: Made) -> None:
+    """What no rule of the index itself can tell."""
+    shutil.rmtree(kept.folder / "demo")
+    kept.image("demo", [(LATEST, [])])
+    assert problems(kept.folder) == []
+    assert losses(kept) == [
+        f"demo/index.json: build {FIRST.digest} (latest) is lost",
+        f"demo/index.json: build {UNKNOWN.digest} (latest) is lost",
+        f"demo/index.json: unique tag 1.0-r0-202601010000 was {FIRST.digest}, and is lost",
+        f"demo/packages.json: packages of {FIRST.digest} (latest) are lost",
+    ]
+
+
+def test_an_image_that_is_gone_is_found(kept: Made) -> None:
+    shutil.rmtree(kept.folder / "demo")
+    kept.toml.write_text("")
+    assert losses(kept) == ["demo/index.json: is gone, with 3 builds"]
+
+
+def test_what_was_broken_then_cannot_be_compared(kept: Made) -> None:
+    path = kept.folder / "demo/index.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    git(kept.folder, "commit", "--quiet", "--all", "--message", "broken")
+    path.write_bytes(whole)
+    assert ["cannot be compared with what it was" in line for line in losses(kept)] == [True]
+    assert problems(kept.folder, "--against", "HEAD~1") == []
+
+
+def test_an_older_revision_a_branch_or_a_tag_will_do(kept: Made) -> None:
+    git(kept.folder, "tag", "release")
+    kept.image("demo", [(LATEST, [])])
+    git(kept.folder, "commit", "--quiet", "--all", "--message", "lost")
+    assert losses(kept) == []
+    for revision in ("HEAD~1", "release", git(kept.folder, "rev-parse", "HEAD~1")):
+        assert problems(kept.folder, "--against", revision)
+
+
+def test_an_index_that_did_not_exist_then_lost_nothing(kept: Made) -> None:
+    other = Made(kept.folder.parent / "other")
+    other.image("demo", HISTORY)
+    assert problems(other.folder, "--against", "HEAD") == []
+
+
+@pytest.mark.parametrize("revision", ["nope", "--all", "", "HEAD:made", "-n1", "a\x1b[31m"])
+def test_an_unknown_revision_is_refused(kept: Made, revision: str) -> None:
+    message = refused("check", f"--against={revision}", index=kept.folder)
+    assert message.startswith(f"{kept.folder}: git has no ")
+    assert "\x1b" not in message
+
+
+def test_a_folder_outside_of_git_is_refused(made: Made) -> None:
+    made.image("demo", HISTORY)
+    assert "not a git repository" in refused("check", "--against", "HEAD", index=made.folder)
+
+
+def test_a_machine_without_git_is_told(kept: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "PATH", "/nonexistent")
+    assert refused("check", "--against", "HEAD", index=kept.folder) == ("--against needs git, which is not installed")

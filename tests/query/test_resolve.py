@@ -1,0 +1,104 @@
+import pytest
+
+from generator.record.index import Build
+from tests.query.made import Made, ask, build, edit, refused, run
+
+OLD = build("1.27.3-r0", "2026-01-01")
+FIRST = build("1.27.4-r2", "2026-01-05")
+REBUILT = build("1.27.4-r2", "2026-01-09")
+DEV = build("1.27.4-r2", "2026-01-09", track="latest-dev")
+ROLLED_BACK = build("1.27.1-r0", "2026-01-10")
+ALL = (OLD, FIRST, REBUILT, DEV, ROLLED_BACK)
+
+
+@pytest.fixture
+def demo(made: Made) -> Made:
+    made.image("demo", [(each, []) for each in ALL])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tag", "wanted", "rule", "why"),
+    [
+        ("latest", ROLLED_BACK, "track", "moved to this build on 2026-01-10"),
+        ("latest-dev", DEV, "track", "moved to this build on 2026-01-09"),
+        ("1.27.4-r2-202601050000", FIRST, "unique", "never moves"),
+        ("1.27.4-r2", REBUILT, "exact", "the newest of 2 builds of exactly 1.27.4-r2 on latest;"),
+        ("1.27.3-r0", OLD, "exact", "the only build so far of exactly 1.27.3-r0"),
+        ("1.27.4-r2-dev", DEV, "exact", "1.27.4-r2 on latest-dev;"),
+        ("1.27", REBUILT, "line", "the highest of 3 versions in line 1.27 on latest (1.27.1-r0, 1.27.3-r0, 1.27.4-r2)"),
+        ("1-dev", DEV, "line", "the only version so far in line 1 on latest-dev"),
+    ],
+)
+def test_tells_which_build_a_tag_is_and_why(demo: Made, tag: str, wanted: Build, rule: str, why: str) -> None:
+    found = ask("resolve", f"demo:{tag}", index=demo.folder)
+    assert (found["build"]["digest"], found["rule"]) == (wanted.digest, rule)
+    assert why in found["why"]
+    assert tag in found["tags"]
+
+
+def test_takes_a_digest_whole_or_cut_short_with_or_without_its_algorithm(demo: Made) -> None:
+    hexadecimal = OLD.digest.removeprefix("sha256:")
+    for digest in (OLD.digest, OLD.digest[:19], hexadecimal[:12]):
+        assert ask("resolve", f"demo@{digest}", index=demo.folder)["build"]["digest"] == OLD.digest
+    assert ask("resolve", f"demo:1.27@{OLD.digest}", index=demo.folder)["build"]["digest"] == OLD.digest
+
+
+def test_a_digest_of_several_builds_or_of_none_is_refused(demo: Made) -> None:
+    assert refused("resolve", "demo@sha256:", index=demo.folder) == "demo has 5 builds that begin with sha256:"
+    assert refused("resolve", "demo@sha256:nope", index=demo.folder) == "demo has no build sha256:nope"
+
+
+def test_counts_only_the_versions_that_the_constraint_lets_in(made: Made) -> None:
+    made.image("demo", [(each, []) for each in ALL], keys=r"constraint = '^1\.27\.[34]'")
+    assert "the highest of 2 versions in line 1 " in ask("resolve", "demo:1", index=made.folder)["why"]
+
+
+def test_shows_the_last_versions_of_a_long_line(made: Made) -> None:
+    made.image("demo", [(build(f"1.{minor}-r0", f"2026-01-{minor:02}"), []) for minor in range(1, 21)])
+    why = ask("resolve", "demo:1", index=made.folder)["why"]
+    assert "20 versions in line 1 on latest (the last are 1.16-r0, 1.17-r0, 1.18-r0, 1.19-r0, 1.20-r0)" in why
+
+
+def test_a_digest_on_two_tracks_is_told_of_the_track_asked_for(made: Made) -> None:
+    same = build("2.0-r0", "2026-01-09", track="latest")
+    made.image("demo", [(same, []), (build("2.0-r0", "2026-01-09", track="edge"), [])], keys='tracks=["latest","edge"]')
+    assert ask("resolve", "demo:2-edge", index=made.folder)["build"]["track"] == "edge"
+    assert ask("resolve", "demo:2", index=made.folder)["build"]["track"] == "latest"
+
+
+def test_an_unknown_image_or_tag_gets_the_closest_names(demo: Made) -> None:
+    assert refused("resolve", "demos:1", index=demo.folder) == "the index has no image demos; the closest: demo"
+    assert refused("resolve", "demo:1.27.5", index=demo.folder).startswith(
+        "demo has no tag 1.27.5; the closest: 1.27.4, 1.27.3, 1.27.1"
+    )
+    assert "demo has no tag zzz; known: 1, 1.27, 1-dev, 1.27.1 and 15 more" in refused(
+        "resolve", "demo:zzz", index=demo.folder
+    )
+
+
+def test_an_image_that_ends_in_the_name_asked_for_is_close(made: Made) -> None:
+    made.toml.write_text('[images."example/nginx"]\n[images.postgres]\n')
+    assert refused("resolve", "nginx:1", index=made.folder).endswith("; the closest: example/nginx")
+
+
+@pytest.mark.parametrize("words", [("resolve", "demo"), ("packages", "demo:"), ("diff", "demo:1", "demo")])
+def test_a_missing_tag_is_asked_for(demo: Made, words: tuple[str, ...]) -> None:
+    assert refused(*words, index=demo.folder) == "demo: which build? Write demo:TAG, such as demo:latest"
+
+
+def test_an_image_that_was_never_refreshed_says_what_to_do(made: Made) -> None:
+    made.toml.write_text("[images.demo]\n")
+    expected = f"demo has no builds yet: run `reverse-registry refresh --index {made.folder} demo`"
+    assert refused("resolve", "demo:1", index=made.folder) == expected
+
+
+def test_an_index_that_contradicts_itself_sends_to_check(demo: Made) -> None:
+    edit(demo.folder / "demo/index.json", lambda document: document["tags"].update({"9.9": OLD.digest}))
+    assert "run `reverse-registry check`" in refused("resolve", "demo:9.9", index=demo.folder)
+
+
+def test_shows_a_table_for_people(demo: Made) -> None:
+    shown = run("resolve", "demo:1.27.3", index=demo.folder).output
+    assert f"digest     {OLD.digest}\n" in shown
+    assert "tags       1.27.3 1.27.3-r0 1.27.3-r0-202601010000\n" in shown

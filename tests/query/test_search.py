@@ -1,0 +1,102 @@
+import pytest
+
+from generator.query.range import Range
+from tests.query.made import Made, ask, build, refused, run
+
+
+def packages(version: str) -> list[str]:
+    return [f"apk/wolfi/xz@{version}", "apk/wolfi/libstdc%2b%2b@14-r0", "apk/wolfi/xz-doc@1-r0"]
+
+
+@pytest.fixture
+def made_with_xz(made: Made) -> Made:
+    history = (("1.0-r0", "5.4.1-r0"), ("1.1-r0", "5.6.0-r0"), ("1.2-r0", "5.6.0-r1"), ("1.3-r0", "5.6.2-r0"))
+    builds = [(build(ours, f"2026-01-0{n}"), packages(xz)) for n, (ours, xz) in enumerate(history, 1)]
+    made.image("demo", builds)
+    made.image("none", [(build("1.0-r0", "2026-01-01", name="none"), [])])
+    made.image("still", [(build("7.0-r0", "2026-01-01", name="still"), packages("5.6.0-r0"))])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("range_", "expected"),
+    [
+        (None, ["5.6.2-r0", "5.6.0-r1", "5.6.0-r0", "5.4.1-r0", "5.6.0-r0"]),
+        ("5.6.0", ["5.6.0-r1", "5.6.0-r0", "5.6.0-r0"]),
+        ("=5.6.0-r0", ["5.6.0-r0", "5.6.0-r0"]),
+        ("5.6.0-r1", ["5.6.0-r1"]),
+        (">=5.6,<5.6.2", ["5.6.0-r1", "5.6.0-r0", "5.6.0-r0"]),
+        (" > 5.6.0-r0 , != 5.6.2-r0 ", ["5.6.0-r1"]),
+        ("<=5.4.1-r0", ["5.4.1-r0"]),
+    ],
+)
+def test_finds_every_build_with_a_package(made_with_xz: Made, range_: str | None, expected: list[str]) -> None:
+    words = ["--version", range_] if range_ else []
+    found = ask("search", "xz", *words, index=made_with_xz.folder)
+    assert [each["package"]["version"] for each in found["matches"]] == expected
+
+
+def test_names_the_tags_that_point_at_a_build_now(made_with_xz: Made) -> None:
+    found = ask("search", "xz", "--version", "5.6.0", index=made_with_xz.folder)["matches"]
+    assert [(each["image"], each["tags"]) for each in found] == [
+        ("demo", ["1.2", "1.2-r0", "1.2-r0-202601030000"]),
+        ("demo", ["1.1", "1.1-r0", "1.1-r0-202601020000"]),
+        ("still", ["7", "7.0", "7.0-r0", "latest", "7.0-r0-202601010000"]),
+    ]
+
+
+def test_shows_a_table_and_how_many(made_with_xz: Made) -> None:
+    shown = run("search", "xz", "--version", "=5.6.0-r1", index=made_with_xz.folder).output.splitlines()
+    assert shown[0].split() == ["image", "xz", "seen", "digest", "tags"]
+    assert shown[1].split()[:3] == ["demo", "5.6.0-r1", "2026-01-03"]
+    assert shown[2] == "1 build in 1 image"
+
+
+def test_finds_names_that_package_urls_escape(made_with_xz: Made) -> None:
+    assert len(ask("search", "libstdc++", index=made_with_xz.folder)["matches"]) == 5
+
+
+def test_nothing_found_is_a_sentence_and_no_failure(made_with_xz: Made) -> None:
+    done = run("search", "xz", "--version", "5.5", index=made_with_xz.folder)
+    assert done.exit_code == 0
+    assert done.output == "no build has xz 5.5; the index has 5.4.1-r0, 5.6.0-r0, 5.6.0-r1, 5.6.2-r0\n"
+    done = run("search", "libstd", index=made_with_xz.folder)
+    assert (done.exit_code, done.output) == (0, "no build has libstd; the closest: libstdc++\n")
+    assert ask("search", "nope", index=made_with_xz.folder)["matches"] == []
+
+
+def test_builds_that_could_not_be_looked_into_are_counted(made_with_xz: Made) -> None:
+    made_with_xz.image("dark", [(build(None, "2026-01-01", name="dark"), None)])
+    shown = run("search", "nothing-like-it", index=made_with_xz.folder).output
+    assert shown.endswith("\n1 build came without an SBOM and may have anything\n")
+    assert ask("search", "xz", index=made_with_xz.folder)["unknown"] == 1
+
+
+@pytest.mark.parametrize("text", ["", ",", ">", "5.6 5.7", ">>5", "5.6,", "=>5"])
+def test_what_is_no_range_is_refused(made_with_xz: Made, text: str) -> None:
+    expected = f"{text!r} is not a range of versions; write 5.6.0 or >=5.6,<5.7"
+    assert refused("search", "xz", "--version", text, index=made_with_xz.folder) == expected
+
+
+def test_a_bound_that_is_no_version_is_refused(made_with_xz: Made) -> None:
+    assert refused("search", "xz", "--version", ">new", index=made_with_xz.folder) == (
+        "'new' is not a version of a package of type apk"
+    )
+
+
+@pytest.mark.parametrize(
+    ("range_", "type_", "inside", "outside"),
+    [
+        ("<5.6.0", "apk", "5.6.0_rc1-r0", "5.6.0-r0"),
+        (">5.6.0", "apk", "5.6.0-r0", "5.6.0_rc1-r0"),
+        ("1.1.1", "apk", "1.1.1-r4", "1.1.1w-r0"),
+        ("2.3", "deb", "1:2.3-4", "2.30-1"),
+        ("1:2.3", "deb", "1:2.3-4", "2.3-4"),
+        (">=2.3", "deb", "1:1.0-1", "2.3~rc1-1"),
+        ("<1.0-2.el9", "rpm", "1.0-1.el9", "1:1.0-1.el9"),
+        ("5.6", "apk", "5.6-r0", "5.6.0-r0"),
+    ],
+)
+def test_ranges_go_by_the_rules_of_the_distribution(range_: str, type_: str, inside: str, outside: str) -> None:
+    wanted = Range.parse(range_)
+    assert (wanted.holds(type_, inside), wanted.holds(type_, outside)) == (True, False)
