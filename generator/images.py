@@ -1,5 +1,6 @@
 """`images.toml`: which images to index, from where and how. Written by hand, and so checked with care."""
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ def parse(data: bytes, where: str) -> Images:
         document = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{where}: byte {error.start} is not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigurationError(f"{where}: {printable(error)}") from None
     except RecursionError:
         raise ConfigurationError(f"{where}: nested too deeply") from None
@@ -161,8 +162,9 @@ def _constraint(value: str | None, where: str) -> "re.Pattern[str] | None":
 
 def _since(value: object, where: str) -> Since:
     if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
+        with contextlib.suppress(OverflowError):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    elif isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value is None:
         return None

@@ -28,11 +28,11 @@ def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
     """None where the upstream no longer has the build. Raises `UpstreamError` or `MalformedError`."""
     try:
         snapshot = Snapshot(client, client.manifest(sighted.digest))
+        resolution = _resolve(snapshot, image)
+        created, platforms = snapshot.created, snapshot.platforms
     except NotFoundError:
         return None
-    resolution, reason = _resolve(snapshot, image)
     package, source = resolution.package, resolution.source
-    created = snapshot.created
     build = Build(
         digest=snapshot.digest,
         media_type=snapshot.top.media_type,
@@ -40,15 +40,15 @@ def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
         track=sighted.track,
         version=package.version if package else None,
         purl=package.purl if package else None,
-        created=utc(created).replace(microsecond=0) if created else None,
+        created=created.replace(microsecond=0) if created else None,
         seen=utc(sighted.at),
-        platforms=dict(sorted(snapshot.platforms.items())),
+        platforms=dict(sorted(platforms.items())),
         sbom=Sbom(kind=source.kind, format=source.format, digest=source.digest, verified=False, identity=None)
         if source
         else None,
     )
     packages = frozenset(each.purl.removeprefix("pkg:") for each in resolution.packages)
-    return Learned(build, packages if source else None, reason)
+    return Learned(build, packages if source else None, resolution.reason)
 
 
 def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
@@ -62,13 +62,10 @@ def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
     return msgspec.structs.replace(build, version=package.version, purl=package.purl)
 
 
-def _resolve(snapshot: Snapshot, image: Image) -> tuple[Resolution, str]:
+def _resolve(snapshot: Snapshot, image: Image) -> Resolution:
     try:
-        resolution = resolve(snapshot, image.names, image.package)
-        if resolution.package:
-            Version(resolution.package.type, resolution.package.version)
+        return resolve(snapshot, image.names, image.package)
     except TransientError:
         raise
-    except (UpstreamError, MalformedError, ValueError) as error:
-        return Resolution(None, frozenset(), None), str(error)
-    return resolution, resolution.reason
+    except (UpstreamError, MalformedError) as error:
+        return Resolution(None, frozenset(), None, str(error))

@@ -9,7 +9,7 @@ _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST = re.compile(rf"(?P<name>\[[0-9a-fA-F:]+\]|{_LABEL}(?:\.{_LABEL})*)(?P<port>:\d{{1,5}})?")
+_HOST = re.compile(rf"(?P<name>\[[0-9a-fA-F:]+\]|{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[0-9]{{1,5}}))?")
 
 NAME_LENGTH = 255
 DIGEST_PATTERN = rf"^(?:{_DIGEST.pattern})$"
@@ -49,7 +49,7 @@ class Repository:
             raise ValueError(f"{text!r} has a scheme; write host[:port]/path")
         host, _, path = text.partition("/")
         match = _HOST.fullmatch(host)
-        if not match or not (match["port"] or "." in host or is_local(host)):
+        if not match or int(match["port"] or 0) > 65535 or not (match["port"] or "." in host or is_local(host)):
             raise ValueError(f"{text!r} does not begin with a registry host such as cgr.dev or localhost:5000")
         if path and not is_name(path):
             raise ValueError(

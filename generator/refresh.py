@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from generator.errors import ReverseRegistryError, UpstreamError
+from generator.errors import BrokenIndexError, ReverseRegistryError, UpstreamError
 from generator.images import Image, Images
 from generator.learn import Learned, learn, learn_again
 from generator.observe import Observation, Sighted, observe
@@ -40,7 +40,7 @@ class _Work:
     outcome: Outcome
     observation: Observation | None = None
     pending: int = 0
-    failed: set[str] = field(default_factory=set)
+    awaited: set[Sighted] = field(default_factory=set)
     learned: list[Learned] = field(default_factory=list)
     unsaved: int = 0
 
@@ -71,7 +71,7 @@ class Refresh:
 
         Raises `StorageError` where the index cannot be written, and `BrokenIndexError` where it cannot be read.
         """
-        chosen = [self._images.images[name] for name in names] or list(self._images.images.values())
+        chosen = [self._images.images[name] for name in dict.fromkeys(names)] or list(self._images.images.values())
         with self._connections:
             yield from self._refresh([image for image in chosen if not image.frozen])
         if self._write:
@@ -134,6 +134,7 @@ class Refresh:
         assert isinstance(observation, Observation)  # noqa: S101
         work.observation = observation
         work.pending = len(observation.sighted)
+        work.awaited = set(observation.sighted)
         work.outcome.notes += [f"{work.image.repository} has no tag {track}" for track in observation.missing]
         self._on_progress(0, work.pending)
 
@@ -143,9 +144,9 @@ class Refresh:
         try:
             learned = future.result()
         except Exception as error:
-            work.failed.add(sighted.track)
             work.outcome.errors.append(f"{sighted.digest}: {_line(error)}")
             return
+        work.awaited.discard(sighted)
         if learned is None:
             work.outcome.gone += 1
             return
@@ -162,7 +163,12 @@ class Refresh:
         observation, image, known = work.observation, work.image, work.known
         if observation is None:
             return
-        contents = expand(self._store.packages(image.name))
+        try:
+            contents = expand(self._store.packages(image.name))
+        except BrokenIndexError as error:
+            if finished:
+                work.outcome.errors.append(str(error))
+            return
         recorded = [
             learn_again(build, contents[build.track, build.digest], image)
             if image.package and build.version is None and (build.track, build.digest) in contents
@@ -171,20 +177,22 @@ class Refresh:
         ]
         builds = merge_builds(recorded, (each.build for each in work.learned))
         contents |= {(e.build.track, e.build.digest): e.packages for e in work.learned if e.packages is not None}
-        complete = {
-            track: at if finished and track not in work.failed else None for track, at in observation.since.items()
-        }
+        keys = {(build.track, build.digest) for build in builds}
+        awaited = [(each.track, each.at) for each in work.awaited if (each.track, each.digest) not in keys]
+        incomplete = {track for track, _ in awaited}
+        since = {track: None if track in incomplete else at for track, at in observation.since.items()}
         heads = {track: head.digest for track, head in observation.heads.items()}
         realm = work.client.realm
         index, tagged = image_index(
             name=image.name,
             repository=str(image.repository),
             auth=Auth(realm=realm.url, service=realm.service) if realm else None,
-            tracks=merge_tracks(known.tracks if known else {}, heads, complete, builds),
+            tracks=merge_tracks(known.tracks if known else {}, heads, since, builds),
             watched=image.tracks,
             builds=builds,
             published=known.tags if known else {},
             constraint=image.constraint,
+            awaited=awaited,
         )
         work.unsaved = 0
         if finished:
@@ -194,20 +202,26 @@ class Refresh:
         if self._write and builds:
             self._store.write(f"{image.name}/packages.json", compact(image.name, builds, contents))
             self._store.write(f"{image.name}/index.json", index)
-            work.known = work.known if finished else index
 
     def _publish(self) -> None:
-        """The catalogue and the pages, from what is on disk."""
+        """The catalogue and the pages, from what is on disk; an image whose files are broken keeps no other's away."""
         summaries: dict[str, Summary] = {}
+        broken: BrokenIndexError | None = None
         for name, image in sorted(self._images.images.items()):
-            index = self._store.image(name)
+            try:
+                index, contents = self._store.image(name), expand(self._store.packages(name))
+            except BrokenIndexError as error:
+                index, contents, broken = None, {}, error
             summaries[name] = _summary(image, index)
             if index:
-                self._store.write(f"{name}/README.md", render_image(index, image.tracks))
+                for page, text in render_image(index, image.tracks, contents).items():
+                    self._store.write(f"{name}/{page}", text)
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
         self._store.write("schema.json", schema())
         self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue))
+        if broken:
+            raise broken
 
 
 def _summary(image: Image, index: ImageIndex | None) -> Summary:

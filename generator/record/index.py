@@ -101,6 +101,28 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     images: dict[Name, Summary]
 
 
+_Packages = tuple[Annotated[str, Meta(pattern="^[a-z]+/[\x21-\x7e]+@[\x21-\x7e]+$")], ...]
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What a build's packages are, as against the entry before it with the same track."""
+
+    track: Tag
+    digest: Digest
+    added: Annotated[_Packages, Meta(description="Package URLs without `pkg:` and qualifiers, sorted.")]
+    removed: Annotated[_Packages, Meta(description="Likewise; a package at another version is removed and added.")]
+
+
+class PackageLog(Struct, frozen=True, kw_only=True):
+    """`<image>/packages.json`: apply the changes of one track in order to have each build's packages."""
+
+    schema: Literal[1] = SCHEMA
+    name: Name
+    builds: Annotated[
+        tuple[Change, ...], Meta(description="In the order of the image's builds; those with an SBOM only.")
+    ]
+
+
 def encode(document: Struct) -> bytes:
     """Sorted keys, one line for each entry of a top-level map or list: a new build is one new line in git."""
     fields = msgspec.to_builtins(document, builtin_types=())
@@ -131,12 +153,12 @@ def utc(moment: datetime) -> datetime:
 
 def schema() -> bytes:
     """JSON Schema 2020-12 of every document, from the types above."""
-    documents = (Catalogue, ImageIndex)
+    documents = (Catalogue, ImageIndex, PackageLog)
     schemas, definitions = msgspec.json.schema_components(documents, ref_template="#/$defs/{name}")
     root = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The index of reverse-registry",
-        "description": "index.json is a Catalogue; <image>/index.json is an ImageIndex.",
+        "description": "Catalogue: index.json. ImageIndex: <image>/index.json. PackageLog: <image>/packages.json.",
         "anyOf": list(schemas),
         "$defs": definitions,
     }

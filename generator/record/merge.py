@@ -1,7 +1,7 @@
 """What is known of an image and what was newly learned, made into one record. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from packageurl import PackageURL
@@ -49,8 +49,9 @@ def image_index(
     builds: tuple[Build, ...],
     published: Mapping[str, str],
     constraint: "re.Pattern[str] | None",
+    awaited: Collection[tuple[str, datetime]] = (),
 ) -> tuple[ImageIndex, Tagged]:
-    tagged = tag(builds, published, (*watched, *tracks), constraint)
+    tagged = tag(builds, published, (*watched, *tracks), constraint, awaited)
     index = ImageIndex(
         name=name,
         repository=repository,

@@ -4,34 +4,12 @@ A package is a package URL without `pkg:` and qualifiers (but an rpm's epoch): `
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from generator.record.index import Build, Change, PackageLog
 
-from generator.record.index import SCHEMA, Build, Digest, Name, Tag
+__all__ = ["Change", "Contents", "PackageLog", "compact", "expand"]
 
 Contents = Mapping[tuple[str, str], frozenset[str]]
-
-_Packages = tuple[Annotated[str, Meta(pattern="^[a-z]+/[\x21-\x7e]+@[\x21-\x7e]+$")], ...]
-
-
-class Change(Struct, frozen=True, kw_only=True):
-    """What a build's packages are, as against the entry before it with the same track."""
-
-    track: Tag
-    digest: Digest
-    added: Annotated[_Packages, Meta(description="Package URLs without `pkg:` and qualifiers, sorted.")]
-    removed: Annotated[_Packages, Meta(description="Likewise; a package at another version is removed and added.")]
-
-
-class PackageLog(Struct, frozen=True, kw_only=True):
-    """`<image>/packages.json`: apply the changes of one track in order to have each build's packages."""
-
-    schema: Literal[1] = SCHEMA
-    name: Name
-    builds: Annotated[
-        tuple[Change, ...], Meta(description="In the order of the image's builds; those with an SBOM only.")
-    ]
 
 
 def expand(log: PackageLog | None) -> dict[tuple[str, str], frozenset[str]]:

@@ -1,7 +1,7 @@
 """Which tags follow from which builds. Pure: the same builds give the same tags, in whatever order they came."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -36,22 +36,23 @@ def tag(
     published: Mapping[str, str],
     tracks: Iterable[str],
     constraint: "re.Pattern[str] | None" = None,
+    awaited: Collection[tuple[str, datetime]] = (),
 ) -> Tagged:
     """Every tag of an image.
 
     A unique tag that was ever `published` stays where it is. The names of `tracks` stay the upstream's own.
+    `awaited` are builds still to be learned, by track and when it began to point at them: a unique tag that one of
+    them may turn out to be entitled to is not given to a later build meanwhile.
     """
     warnings: list[str] = []
     reserved = frozenset(tracks)
-    releases = [
-        _Release(build, version)
-        for build in sorted(builds, key=lambda build: (build.seen, build.track, build.digest))
-        if (version := version_of(build)) and (constraint is None or constraint.search(version.text))
-    ]
-    tags = _unique(builds, releases, published, reserved, warnings)
+    releases = _releases(builds, constraint)
+    settled = _settled(builds, published)
+    open_ = [release for release in releases if not _is_awaited(release.build, awaited)]
+    tags = _unique(open_, settled, reserved, warnings)
     for name, digest in _moving(releases):
         if not is_tag(name):
-            warnings.append(f"tag {name[:60]}… is left out: {len(name)} characters, a tag holds 128")
+            warnings.append(f"tag {name[:60]}... is left out: {len(name)} characters, a tag holds 128")
         elif name not in reserved:
             tags.setdefault(name, digest)
     return Tagged(dict(sorted(tags.items())), tuple(dict.fromkeys(warnings)))
@@ -84,28 +85,61 @@ def unique_tags(build: Build, version: Version) -> tuple[str, str]:
     return f"{base}-{at:%Y%m%d%H%M}", f"{base}-{at:%Y%m%d%H%M%S}"
 
 
+def moves(builds: Iterable[Build]) -> Iterator[tuple[Build, list[tuple[str, str | None]]]]:
+    """What each build, oldest first, did to the tags that move: names, and the version each was at before."""
+    held: dict[str, _Release] = {}
+    for release in _releases(builds):
+        moved: list[tuple[str, str | None]] = []
+        for name in moving_names(release.build, release.version):
+            before = held.get(name)
+            _keep(held, name, release)
+            if held[name] is release:
+                moved.append((name, before.version.text if before else None))
+        yield release.build, moved
+
+
+def moving_names(build: Build, version: Version) -> tuple[str, ...]:
+    """The tags that move which a build can have: its exact version, and the lines that it is in."""
+    end = suffix(build.track)
+    return tuple(dict.fromkeys(f"{fit(text)}{end}" for text in (version.text, *version.lines)))
+
+
+def _releases(builds: Iterable[Build], constraint: "re.Pattern[str] | None" = None) -> list[_Release]:
+    return [
+        _Release(build, version)
+        for build in sorted(builds, key=lambda build: (build.seen, build.track, build.digest))
+        if (version := version_of(build)) and (constraint is None or constraint.search(version.text))
+    ]
+
+
+def _settled(builds: Iterable[Build], published: Mapping[str, str]) -> dict[str, str]:
+    """The unique tags that are published already."""
+    return {
+        name: build.digest
+        for build in builds
+        if (version := version_of(build))
+        for name in unique_tags(build, version)
+        if published.get(name) == build.digest
+    }
+
+
+def _is_awaited(build: Build, awaited: Collection[tuple[str, datetime]]) -> bool:
+    """Whether a build that became current before this one may have been made in the same minute."""
+    minute = moment(build).replace(second=0, microsecond=0)
+    return any(track == build.track and minute <= at <= build.seen for track, at in awaited)
+
+
 def _unique(
-    builds: Iterable[Build],
-    releases: Iterable[_Release],
-    published: Mapping[str, str],
-    reserved: frozenset[str],
-    warnings: list[str],
+    releases: Iterable[_Release], settled: Mapping[str, str], reserved: frozenset[str], warnings: list[str]
 ) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    settled: set[tuple[str, str]] = set()
-    for build in builds:
-        if version := version_of(build):
-            for name in unique_tags(build, version):
-                if published.get(name) == build.digest:
-                    tags[name] = build.digest
-                    settled.add((build.track, build.digest))
+    tags = dict(settled)
     for release in releases:
-        build = release.build
-        if (build.track, build.digest) in settled:
+        build, names = release.build, unique_tags(release.build, release.version)
+        if any(settled.get(name) == build.digest for name in names):
             continue
-        for name in unique_tags(build, release.version):
+        for name in names:
             if not is_tag(name):
-                warnings.append(f"tag {name[:60]}… is left out: {len(name)} characters, a tag holds 128")
+                warnings.append(f"tag {name[:60]}... is left out: {len(name)} characters, a tag holds 128")
                 break
             if name not in reserved and tags.get(name, build.digest) == build.digest:
                 tags[name] = build.digest

@@ -30,7 +30,10 @@ class Version:
         """Raises `ValueError` where `text` is no version of that distribution."""
         self.type = type_
         self.text = text
-        self._key: Any = _KEYS[type_](text)
+        try:
+            self._key: Any = _KEYS[type_](text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no version by the rules of {type_}") from None
 
     @cached_property
     def upstream(self) -> str:
@@ -62,9 +65,6 @@ class Version:
     def __lt__(self, other: "Version") -> bool:
         return (self.type, self._key) < (other.type, other._key)
 
-    def __hash__(self) -> int:
-        return hash((self.type, self.text))
-
     def __repr__(self) -> str:
         return f"Version({self.type!r}, {self.text!r})"
 
@@ -72,7 +72,7 @@ class Version:
 def _apk_key(text: str) -> tuple[tuple[int, object], ...]:
     match = _APK.match(text)
     if not match:
-        raise ValueError(f"{text!r} is not an apk version")
+        raise ValueError
     key: list[tuple[int, object]] = [
         (_DIGITS, _digits(part, first=not i)) for i, part in enumerate(match["digits"].split("."))
     ]

@@ -8,7 +8,12 @@ import jinja2
 
 from generator.record.index import Build, Catalogue, ImageIndex
 from generator.record.merge import newest_release
+from generator.record.packages import Contents
 from generator.record.tags import fit, suffix, unique_tags, version_of
+from generator.render.story import current, entries, years
+
+RECENT = 20
+SHOWN_CHANGES = 12
 
 _SPECIAL = re.compile(r"([!-+:-@\[-`{-~])")
 _CONTROL = re.compile(r"[^\x20-\x7e]+")
@@ -25,8 +30,16 @@ def code(text: object) -> str:
     return f"`{plain}`" if plain else ""
 
 
+def codes(texts: Iterable[object]) -> str:
+    return ", ".join(map(code, texts))
+
+
 def day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else ""
+
+
+def at(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 _environment = jinja2.Environment(
@@ -37,7 +50,7 @@ _environment = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_environment.filters |= {"markdown": markdown, "code": code, "day": day}
+_environment.filters |= {"markdown": markdown, "code": code, "codes": codes, "day": day, "at": at}
 
 
 def render_catalogue(catalogue: Catalogue) -> str:
@@ -45,19 +58,27 @@ def render_catalogue(catalogue: Catalogue) -> str:
     return _environment.get_template("catalogue.md.j2").render(catalogue=catalogue)
 
 
-def render_image(index: ImageIndex, watched: Iterable[str]) -> str:
-    """`<image>/README.md`."""
-    unique = {name for build in index.builds if (version := version_of(build)) for name in unique_tags(build, version)}
-    builds = {build.digest: build for build in index.builds}
-    moving = [(tag, builds[digest]) for tag, digest in index.tags.items() if tag not in unique]
+def render_image(index: ImageIndex, watched: Iterable[str], contents: Contents) -> dict[str, str]:
+    """The pages of an image by file name: `README.md` with its newest builds, and `<year>.md` with all of a year."""
+    told = entries(index, contents)
     newest = newest_release(index.builds, watched)
-    return _environment.get_template("image.md.j2").render(
-        index=index,
-        newest=newest,
-        pull=_pull_tag(index, newest),
-        moving=sorted(moving, key=_newest_first, reverse=True),
-        builds=[(build, _tags_of(index, build)) for build in reversed(index.builds)],
-    )
+    by_year = list(years(told))
+    pages = {
+        "README.md": _environment.get_template("image.md.j2").render(
+            index=index,
+            newest=newest,
+            pull=_pull_tag(index, newest),
+            current=current(index),
+            entries=told[:RECENT],
+            total=len(told),
+            years=[(year, len(of_year)) for year, of_year in by_year],
+            shown=SHOWN_CHANGES,
+        )
+    }
+    for year, of_year in by_year:
+        template = _environment.get_template("year.md.j2")
+        pages[f"{year}.md"] = template.render(index=index, year=year, entries=of_year, shown=SHOWN_CHANGES)
+    return pages
 
 
 def _pull_tag(index: ImageIndex, build: Build | None) -> str | None:
@@ -66,16 +87,4 @@ def _pull_tag(index: ImageIndex, build: Build | None) -> str | None:
     if build is None or version is None:
         return None
     names = [f"{fit(text)}{suffix(build.track)}" for text in (version.lines[0], version.text)]
-    return next((name for name in (*names, *_tags_of(index, build)) if index.tags.get(name) == build.digest), None)
-
-
-def _newest_first(tagged: tuple[str, Build]) -> tuple[datetime, str]:
-    name, build = tagged
-    return build.seen, name
-
-
-def _tags_of(index: ImageIndex, build: Build) -> list[str]:
-    """The unique tag of a build."""
-    version = version_of(build)
-    names = unique_tags(build, version) if version else ()
-    return [name for name in names if index.tags.get(name) == build.digest]
+    return next((name for name in (*names, *unique_tags(build, version)) if index.tags.get(name) == build.digest), None)

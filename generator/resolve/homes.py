@@ -45,7 +45,7 @@ def buildkit(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
             descriptor.annotation(REFERENCE_TYPE) == "attestation-manifest"
             and descriptor.annotation("vnd.docker.reference.digest") == subject
         ):
-            yield from _layers("buildkit", subject, snapshot.client.manifest(descriptor.digest))
+            yield from _layers("buildkit", subject, snapshot.client.manifest(descriptor))
 
 
 def cosign_attestation(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
@@ -65,7 +65,7 @@ def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
         type_ = referrer.artifact_type or ""
         if not (of_media_type(type_) or opener(type_)) or not _may_help(referrer):
             continue
-        manifest = client.manifest(referrer.digest).manifest
+        manifest = client.manifest(referrer).manifest
         if manifest.subject is None or manifest.subject.digest != subject:
             continue
         for layer in manifest.layers:

@@ -49,10 +49,10 @@ def _only(installed: list[Package], patterns: Iterable[str], by: str) -> Package
             if len(found) == 1:
                 return found[0]
             if found:
-                raise VersionUnknownError(f'several packages fit {by}: {_list(found)}; settle it with package = "…"')
+                raise VersionUnknownError(f'several packages fit {by}: {_list(found)}; settle it with package = "..."')
     raise VersionUnknownError(
         f"no installed package fits {by}; candidates: {_list(_near(installed, list(patterns)))}; "
-        'settle it with package = "…"'
+        'settle it with package = "..."'
     )
 
 

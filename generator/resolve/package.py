@@ -8,6 +8,7 @@ from packageurl import PackageURL
 
 _INSTALLED = frozenset({"apk", "deb", "rpm"})
 _SOURCE = frozenset({"src", "nosrc", "source"})
+_PIN = re.compile(r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9+._-]*)=(?P<version>[0-9][^@]*)(?:@.*)?")
 _WORD = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -39,13 +40,10 @@ def parse_purl(text: str) -> Package | None:
     return _package(purl.type, purl.namespace, purl.name, version, purl.version, kept)
 
 
-def parse_pin(text: str, type_: str = "apk") -> Package | None:
+def parse_pin(text: str) -> Package | None:
     """The package of `name=version`, as apk writes it; None where `text` pins no version."""
-    name, equals, version = text.partition("=")
-    version = version.partition("@")[0]
-    if not equals or not version[:1].isdigit():
-        return None
-    return _package(type_, None, name, version, version, None)
+    pin = _PIN.fullmatch(text)
+    return _package("apk", None, pin["name"], pin["version"], pin["version"], None) if pin else None
 
 
 def _package(

@@ -1,10 +1,11 @@
 """What could be learned of a build's version, and from where; or why it could not."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from generator.errors import MalformedError, TransientError, UpstreamError, VersionUnknownError
 from generator.record.index import FormatName, Kind
+from generator.record.version import Version
 from generator.resolve.envelope import unwrap
 from generator.resolve.formats import FORMATS, Format
 from generator.resolve.homes import Attachment, attachments
@@ -46,26 +47,31 @@ def resolve(snapshot: Snapshot, names: Iterable[str], wanted: str | None) -> Res
         source = Source(attachment.kind, format_.name, attachment.blob.digest)
         label = "" if wanted else snapshot.config.labels.get(LABEL, "")
         try:
-            return Resolution(main_package(packages, wanted, label, names), packages, source)
-        except VersionUnknownError as error:
+            package = main_package(packages, wanted, label, names)
+            Version(package.type, package.version)
+            return Resolution(package, packages, source)
+        except (VersionUnknownError, ValueError) as error:
             return Resolution(None, packages, source, str(error))
     return Resolution(None, frozenset(), None, "; ".join(reasons) or "no SBOM is attached")
 
 
 def _documents(snapshot: Snapshot, reasons: list[str]) -> Iterator[tuple[Attachment, Format, frozenset[Package]]]:
-    deferred: list[Attachment] = []
+    deferred: list[tuple[Format, Attachment, frozenset[Package] | None]] = []
     for attachment in attachments(snapshot, reasons):
         if attachment.format and not attachment.format.is_sbom:
-            deferred.append(attachment)
+            deferred.append((attachment.format, attachment, None))
             continue
         for format_, packages in _try(snapshot, attachment, reasons):
             if format_.is_sbom:
                 yield attachment, format_, packages
             else:
-                deferred.append(replace(attachment, format=format_))
-    for attachment in sorted(deferred, key=lambda each: FORMATS.index(each.format) if each.format else 0):
-        for format_, packages in _try(snapshot, attachment, reasons):
-            yield attachment, format_, packages
+                deferred.append((format_, attachment, packages))
+    for format_, attachment, read in sorted(deferred, key=lambda each: FORMATS.index(each[0])):
+        if read is not None:
+            yield attachment, format_, read
+            continue
+        for actual, packages in _try(snapshot, attachment, reasons):
+            yield attachment, actual, packages
 
 
 def _try(snapshot: Snapshot, attachment: Attachment, reasons: list[str]) -> Iterator[tuple[Format, frozenset[Package]]]:

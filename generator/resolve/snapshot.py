@@ -42,18 +42,22 @@ class Snapshot:
         return self.top.media_type in INDEXES
 
     @cached_property
-    def child_digest(self) -> str:
+    def child_descriptor(self) -> Descriptor:
         """The platform image whose packages speak for the build: linux/amd64 where there is one."""
         if not self.is_index:
-            return self.digest
+            return Descriptor(self.top.media_type, self.digest, self.top.size)
         child = self.children.get(_PREFERRED) or next(iter(self.children.values()), None)
         if child is None:
             raise MalformedError(f"{self.client.repository}@{self.digest}: an image index without a platform")
-        return child.digest
+        return child
+
+    @property
+    def child_digest(self) -> str:
+        return self.child_descriptor.digest
 
     @cached_property
     def child(self) -> Manifest:
-        return self.client.manifest(self.child_digest).manifest if self.is_index else self.top.manifest
+        return self.client.manifest(self.child_descriptor).manifest if self.is_index else self.top.manifest
 
     @cached_property
     def config(self) -> ImageConfig:

@@ -9,10 +9,12 @@ import requests
 from oras.auth.token import TokenAuth
 
 from generator.document import decode, printable
-from generator.errors import TransientError, UpstreamError
+from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
+from generator.upstream.response import bounded, reason
 
-_CHALLENGE = re.compile(r'([a-zA-Z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_FIELD = re.compile(r'([a-zA-Z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+_BEARER = re.compile(r"(?:^|,)\s*bearer\s+(.*)", re.IGNORECASE)
+_SIZE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,11 @@ class Realm:
     @classmethod
     def of(cls, challenge: str, plain: bool) -> "Realm":
         """Raises `UpstreamError` where the challenge names no bearer realm that may be asked."""
-        scheme, _, rest = challenge.strip().partition(" ")
-        fields = {
-            key.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
-            for key, quoted, bare in _CHALLENGE.findall(rest)
-        }
-        if scheme.lower() != "bearer" or "realm" not in fields:
+        bearer = _BEARER.search(challenge)
+        fields: dict[str, str] = {}
+        for key, quoted, bare in _FIELD.findall(bearer[1]) if bearer else ():
+            fields.setdefault(key.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted else bare)
+        if "realm" not in fields:
             raise UpstreamError(f"asks for authentication that anonymous reading cannot give: {printable(challenge)!r}")
         realm = cls(fields["realm"], fields.get("service") or None)
         realm.check(plain)
@@ -63,12 +64,18 @@ class AnonymousAuth(TokenAuth):  # type: ignore[misc]
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Fetches the token ahead of the first request where the realm is known, and so saves a 401."""
+        """Fetches the token ahead of the first request where the realm is known, and so saves a 401.
+
+        A realm that gives none is forgotten: the next challenge says where it is now.
+        """
         if self.realm is None or self.token is not None:
             return
         with self._lock:
-            if self.token is None:
-                self.token = self._fetch(self.realm)
+            if self.token is None and self.realm:
+                try:
+                    self.token = self._fetch(self.realm)
+                except (UpstreamError, MalformedError):
+                    self.realm = None
 
     def authenticate_request(
         self, original: requests.Response, headers: dict[str, str], refresh: bool = False
@@ -83,26 +90,23 @@ class AnonymousAuth(TokenAuth):  # type: ignore[misc]
 
     def _fetch(self, realm: Realm) -> str:
         params = {"scope": self._scope} | ({"service": realm.service} if realm.service else {})
-        where = printable(urlsplit(realm.url).netloc)
+        what = f"the token from {printable(urlsplit(realm.url).netloc)}"
         try:
-            response = self.session.get(
+            with self.session.get(
                 realm.url, params=params, timeout=self._timeout, verify=self._tls_verify, stream=True
-            )
-            with response:
-                body = response.raw.read(64 * 1024, decode_content=True)
+            ) as response:
+                return _token(bounded(response, _SIZE, what), what)
         except (requests.RequestException, OSError) as error:
-            raise TransientError(f"no token from {where}: {type(error).__name__}") from None
-        if response.status_code in _TRANSIENT:
-            raise TransientError(f"no token from {where}: {response.status_code}")
-        if response.status_code != 200:
-            raise UpstreamError(f"no anonymous token from {where}: {response.status_code}")
-        return _token(body, where)
+            raise TransientError(f"{what}: {reason(error)}") from None
+        except NotFoundError as error:
+            # The caller would take it for what it asked for that is not there.
+            raise UpstreamError(str(error)) from None
 
 
-def _token(body: bytes, where: str) -> str:
+def _token(body: bytes, what: str) -> str:
     """The token of a token endpoint's answer: `token`, or `access_token` (distribution token specification)."""
-    answer = decode(body, dict[str, object], f"the token from {where}")
+    answer = decode(body, dict[str, object], what)
     token = answer.get("token") or answer.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise UpstreamError(f"no usable token from {where}")
+        raise UpstreamError(f"{what}: none that can be used")
     return token

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -15,17 +14,15 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
-from generator.document import decode, printable
+from generator.document import decode
 from generator.errors import MalformedError, NotFoundError, TransientError, UntrustedError, UpstreamError
 from generator.reference import Repository, is_digest
 from generator.upstream import history
 from generator.upstream.auth import AnonymousAuth, Realm
 from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
+from generator.upstream.response import bounded, date, drain, reason
 
 T = TypeVar("T")
-
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
     @property
     def realm(self) -> Realm | None:
         """Where tokens come from; None if the registry has answered without one."""
-        return self.auth.realm  # type: ignore[no-any-return]
+        return self.auth.realm
 
     def head(self, tag: str) -> Head:
         """Where `tag` points now; a registry that does not say in a HEAD is asked for the manifest."""
@@ -110,10 +107,15 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         digest = response.headers.get("Docker-Content-Digest", "")
         if not is_digest(digest):
             digest = self._fetch(tag).digest
-        return Head(digest, _date(response))
+        return Head(digest, date(response))
 
-    def manifest(self, reference: str) -> Fetched:
-        """The manifest of a digest or a tag; raises `MalformedError` where it is none of an image's."""
+    def manifest(self, reference: str | Descriptor) -> Fetched:
+        """The manifest of a tag or digest, or of a descriptor and then of its size too.
+
+        Raises `MalformedError` where it is none of an image's.
+        """
+        if isinstance(reference, Descriptor):
+            return self._fetch(reference.digest, reference.size)
         return self._fetch(reference)
 
     def blob(self, descriptor: Descriptor) -> bytes:
@@ -127,9 +129,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
 
         def read() -> bytes:
             _, body = self._once(url, descriptor.size, what)
-            if len(body) != descriptor.size:
-                raise TransientError(f"{what}: {len(body)} bytes instead of {descriptor.size}")
-            self._verify(body, descriptor.digest, what)
+            _verify(body, descriptor.digest, descriptor.size, what)
             return body
 
         return self._persist(read, what)
@@ -140,7 +140,10 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         url = f"{self.prefix}://{self.container.registry}/v2/{self.repository.api_path}/referrers/{digest}"
         try:
             _, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
-        except NotFoundError:
+        except TransientError:
+            raise
+        except UpstreamError:
+            # 404 where the API is unknown, by the specification; registries say 400, 405 or 406 too.
             try:
                 return self.manifest(digest.replace(":", "-", 1)).manifest.manifests
             except NotFoundError:
@@ -162,6 +165,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             return history.read(page, since, newest)
         except NotFoundError:
             return []
+        except OverflowError:
+            raise MalformedError(f"{self.repository}: history of {tag}: a time out of range") from None
 
     def do_request(
         self,
@@ -178,7 +183,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         response = self._send(method, url, sent, stream)
         if response.status_code == 401:
             with response:
-                _drain(response)
+                drain(response)
                 sent, _ = self.auth.authenticate_request(response, sent)
             response = self._send(method, url, sent, stream)
         return response
@@ -187,17 +192,16 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         timeout = (self.limits.connect, self.limits.read)
         return self.session.request(method, url, headers=headers, timeout=timeout, stream=stream, allow_redirects=True)
 
-    def _fetch(self, reference: str) -> Fetched:
+    def _fetch(self, reference: str, size: int | None = None) -> Fetched:
         what = f"manifest {reference}"
 
         def read() -> Fetched:
             response, body = self._once(self._manifest_url(reference), self.limits.manifest, what, accept=ACCEPT)
             stated = response.headers.get("Docker-Content-Digest", "")
             digest = reference if is_digest(reference) else stated
-            if is_digest(digest):
-                self._verify(body, digest, what)
-            else:
+            if not is_digest(digest):
                 digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+            _verify(body, digest, size, what)
             content_type = response.headers.get("Content-Type", "")
             manifest, media_type = parse_manifest(body, content_type, f"{self.repository}: {what}")
             return Fetched(manifest, media_type, digest, len(body))
@@ -216,14 +220,11 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         try:
             response = self.do_request(url, method, headers={"Accept": accept}, stream=True)
             with response:
-                if response.status_code != 200:
-                    _drain(response)
-                    raise _refusal(response, what)
-                body = _bounded(response, limit, what)
+                body = bounded(response, limit, what)
         except requests.TooManyRedirects:
             raise UpstreamError(f"{what}: redirected too often") from None
         except (requests.RequestException, OSError) as error:
-            raise TransientError(f"{what}: {_reason(error)}") from None
+            raise TransientError(f"{what}: {reason(error)}") from None
         return response, body
 
     def _persist(self, read: Callable[[], T], what: str) -> T:
@@ -250,37 +251,13 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
     def _manifest_url(self, reference: str) -> str:
         return f"{self.prefix}://{self.container.manifest_url(reference)}"
 
-    def _verify(self, body: bytes, digest: str, what: str) -> None:
-        algorithm, _, expected = digest.partition(":")
-        if hashlib.new(algorithm, body).hexdigest() != expected:
-            raise UntrustedError(f"{what}: the content does not have the digest {digest}")
 
-
-def _refusal(response: requests.Response, what: str) -> UpstreamError:
-    status = response.status_code
-    if status == 404:
-        return NotFoundError(f"{what}: not found")
-    if status in _TRANSIENT:
-        return TransientError(f"{what}: {status} {printable(response.reason)}", _retry_after(response))
-    if status in {401, 403}:
-        return UpstreamError(f"{what}: {status}; the upstream does not let it be read anonymously")
-    return UpstreamError(f"{what}: unexpected answer {status} {printable(response.reason)}")
-
-
-def _drain(response: requests.Response) -> None:
-    """Reads a short body to its end, so that the connection can be used again."""
-    for count, _ in enumerate(response.iter_content(_CHUNK)):
-        if count:
-            return
-
-
-def _bounded(response: requests.Response, limit: int, what: str) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        if len(body) > limit:
-            raise UntrustedError(f"{what}: more than {limit} bytes")
-    return bytes(body)
+def _verify(body: bytes, digest: str, size: int | None, what: str) -> None:
+    if size is not None and len(body) != size:
+        raise UntrustedError(f"{what}: {len(body)} bytes instead of {size}")
+    algorithm, _, expected = digest.partition(":")
+    if hashlib.new(algorithm, body).hexdigest() != expected:
+        raise UntrustedError(f"{what}: the content does not have the digest {digest}")
 
 
 def _wait(backoff: tenacity.wait.wait_base) -> Callable[[tenacity.RetryCallState], float]:
@@ -292,35 +269,5 @@ def _wait(backoff: tenacity.wait.wait_base) -> Callable[[tenacity.RetryCallState
     return seconds
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
-    value = response.headers.get("Retry-After", "")
-    if value.isdecimal() and len(value) < 10:
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - _date(response)).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
-def _date(response: requests.Response) -> datetime:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return datetime.now(UTC).replace(microsecond=0)
-
-
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return type(error).__name__

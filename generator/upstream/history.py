@@ -13,6 +13,7 @@ from generator.upstream.manifest import Digest
 
 RECORDS = 200_000
 TICK = timedelta(microseconds=1)
+_ONE_MOVE = 2
 
 
 class _Record(Struct, frozen=True, rename="camel"):
@@ -45,13 +46,13 @@ def read(page: Page, since: datetime | None, newest: str | None = None) -> list[
     """Every sighting from `since` on, oldest first.
 
     An answer may hold any part of the range, in any order and with duplicates, so the range is narrowed from
-    both ends until an answer brings nothing new. Where few records are expected, `newest` (the digest that the
-    tag points at now) saves the question for what comes after it.
+    both ends until an answer brings nothing new. `newest`, the digest that the tag points at now, saves the
+    question for what comes after it where the tag has moved once: so short an answer is a whole one.
     """
     known = set(page(since, None))
     while known:
         last = max(known)
-        if last.digest == newest:
+        if last.digest == newest and len(known) <= _ONE_MOVE:
             break
         if not _grow(known, page(last.at, None)) and not _grow(known, page(last.at + TICK, None)):
             break

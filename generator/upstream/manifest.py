@@ -1,7 +1,7 @@
 """Manifests, image indexes and configurations (OCI image-spec, and Docker's schema 2 of the same shapes)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -110,9 +110,9 @@ def parse_manifest(data: bytes, content_type: str, what: str) -> tuple[Manifest,
 
 
 def parse_time(text: str) -> datetime | None:
-    """An RFC 3339 time, or None where `text` is not one."""
+    """An RFC 3339 time in UTC, or None where `text` is not one."""
     try:
         moment: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
-    except msgspec.ValidationError:
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
         return None
-    return moment

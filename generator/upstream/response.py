@@ -1,0 +1,75 @@
+"""What an HTTP answer says beside its body, and its body of a bounded size."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from generator.document import printable
+from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
+
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_CHUNK = 64 * 1024
+
+
+def bounded(response: requests.Response, limit: int, what: str) -> bytes:
+    """At most `limit` bytes; raises the `UpstreamError` that any status but 200 stands for."""
+    if response.status_code != 200:
+        drain(response)
+        raise _refusal(response, what)
+    content = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        content += chunk
+        if len(content) > limit:
+            raise UntrustedError(f"{what}: more than {limit} bytes")
+    return bytes(content)
+
+
+def drain(response: requests.Response) -> None:
+    """Reads a short body to its end, so that the connection can be used again."""
+    for count, _ in enumerate(response.iter_content(_CHUNK)):
+        if count:
+            return
+
+
+def date(response: requests.Response) -> datetime:
+    """What the other side's clock says, or else this one's."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return datetime.now(UTC).replace(microsecond=0)
+
+
+def reason(error: Exception) -> str:
+    """Why there was no answer, without the addresses and retries that the exception's own text holds."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return type(error).__name__
+
+
+def _refusal(response: requests.Response, what: str) -> UpstreamError:
+    status = response.status_code
+    if status == 404:
+        return NotFoundError(f"{what}: not found")
+    if status in _TRANSIENT:
+        return TransientError(f"{what}: {status} {printable(response.reason)}", _retry_after(response))
+    if status in {401, 403}:
+        return UpstreamError(f"{what}: {status}; the upstream does not let it be read anonymously")
+    return UpstreamError(f"{what}: unexpected answer {status} {printable(response.reason)}")
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
+    value = response.headers.get("Retry-After", "")
+    if value.isdecimal() and len(value) < 10:
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - date(response)).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None

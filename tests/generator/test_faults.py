@@ -1,0 +1,377 @@
+"""A bad day upstream: what passes is waited out, what stays is one clear line, and nobody's secrets travel."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import requests
+
+from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
+from generator.reference import Repository
+from generator.upstream import Client, Connections
+from generator.upstream.auth import Realm
+from generator.upstream.response import bounded, date
+from tests.generator.conftest import ALWAYS, QUICK, Expected, Index
+from tests.upstream import (
+    Answer,
+    ExampleUpstream,
+    Fault,
+    Hang,
+    Huge,
+    Mislabel,
+    Options,
+    Reset,
+    Slow,
+    Truncate,
+    redirect,
+)
+from tests.upstream.faults import Action
+
+NOW = '[images.nginx]\nsince = "now"\n'
+PLACES = {
+    "token": "^/token",
+    "head": "/manifests/latest$",
+    "history": "/history/",
+    "manifest": "/manifests/sha256:",
+    "attestations": r"\.att$",
+    "blob": "/blobs/",
+    "cdn": "^/sha256/",
+}
+FAULTS: dict[str, Action] = {
+    "429": Answer(429, {"Retry-After": "0"}),
+    "500": Answer(500),
+    "502": Answer(502, {}, b"<html>bad gateway</html>"),
+    "503": Answer(503),
+    "504": Answer(504),
+    "408": Answer(408),
+    "reset": Reset(),
+    "truncated": Truncate(20),
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ExampleUpstream]:
+    with ExampleUpstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
+    """One for all, whose content no test here changes."""
+    running.requests.clear()
+    yield running
+    running.faults.clear()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_passes_is_waited_out(fault: str, upstream: ExampleUpstream, expected: Expected, tmp_path: Path) -> None:
+    method = "GET" if fault == "truncated" else ".*"
+    upstream.inject(*(Fault(FAULTS[fault], path=path, method=method, times=2) for path in PLACES.values()))
+    index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, attempts=6))
+    assert index.refresh()["nginx"].errors == []
+    assert index.content() == expected(upstream)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_hangs_is_given_up_and_tried_again(
+    place: str, upstream: ExampleUpstream, expected: Expected, tmp_path: Path
+) -> None:
+    upstream.inject(Fault(Hang(30), path=PLACES[place]))
+    index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, read=0.4))
+    assert index.refresh()["nginx"].errors == []
+    assert index.content() == expected(upstream)
+
+
+def test_bad_luck_all_over_changes_nothing(expected: Expected, tmp_path: Path) -> None:
+    with ExampleUpstream(seed=7) as upstream:
+        chance = {"probability": 0.04, "times": None}
+        upstream.inject(*(Fault(action, **chance) for action in (Answer(500), Reset(), Truncate(9), Slow(400, 0.001))))  # type: ignore[arg-type]
+        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, attempts=12))
+        assert index.refresh()["nginx"].errors == []
+        assert index.content() == expected(upstream)
+
+
+STAYING: dict[str, tuple[Action, str]] = {
+    "403": (Answer(403), "403; the upstream does not let it be read anonymously"),
+    "teapot": (Answer(418), "unexpected answer 418"),
+    "redirected for ever": (redirect("/v2/chainguard/nginx/manifests/latest"), "redirected too often"),
+    "503 for ever": (Answer(503), "tag latest: 503 Service Unavailable"),
+    "no challenge": (Answer(401), "asks for authentication that anonymous reading cannot give: ''"),
+    "basic": (Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}), "cannot give: 'Basic realm=\"x\"'"),
+    "reset for ever": (Reset(), "tag latest: no connection"),
+    "hangs for ever": (Hang(30), "tag latest: no answer in time"),
+    "no bearer realm": (Answer(401, {"WWW-Authenticate": "Bearer service=x"}), "cannot give: 'Bearer service=x'"),
+    "realm nowhere": (Answer(401, {"WWW-Authenticate": 'Bearer realm="/token"'}), "not to be trusted: '/token'"),
+    "realm of another kind": (Answer(401, {"WWW-Authenticate": 'Bearer realm="file:///x"'}), "not to be trusted"),
+}
+
+
+@pytest.mark.parametrize("what", STAYING)
+def test_what_stays_is_one_line(upstream: ExampleUpstream, tmp_path: Path, what: str) -> None:
+    action, message = STAYING[what]
+    upstream.inject(Fault(action, path="/manifests/latest", times=None))
+    index = Index(upstream, tmp_path, NOW, replace(QUICK, read=0.3, attempts=2))
+    (error,) = index.refresh()["nginx"].errors
+    assert message in error
+    assert error.isprintable()
+    assert index.store.image("nginx") is None
+
+
+def test_a_401_for_ever_is_one_line(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="x"'}
+    upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
+    (error,) = Index(upstream, tmp_path, NOW).refresh()["nginx"].errors
+    assert error.endswith("tag latest: 401; the upstream does not let it be read anonymously")
+    assert upstream.requests.count("HEAD") == 2
+
+
+TOKENS: dict[str, tuple[Action, str]] = {
+    "404": (Answer(404), "the token from {host}: not found"),
+    "403": (Answer(403), "the token from {host}: 403"),
+    "503": (Answer(503), "the token from {host}: 503"),
+    "not JSON": (Answer(200, {}, b"<html>"), "the token from {host}: JSON is malformed"),
+    "no token": (Answer(200, {}, b"{}"), "the token from {host}: none that can be used"),
+    "another type": (Answer(200, {}, b'{"token": 1}'), "none that can be used"),
+    "a line break": (Answer(200, {}, b'{"token": "a\\r\\nX: y"}'), "none that can be used"),
+    "empty": (Answer(200, {}, b'{"token": ""}'), "none that can be used"),
+    "an array": (Answer(200, {}, b"[]"), "Expected `object`"),
+    "huge": (Answer(200, {}, b'{"token": "' + b"x" * 100_000), "more than 65536 bytes"),
+    "redirected for ever": (redirect("/token"), "TooManyRedirects"),
+    "reset": (Reset(), "the token from {host}: no connection"),
+    "truncated": (Answer(200, {"Content-Length": "999"}, b"{"), "the token from {host}: "),
+}
+
+
+@pytest.mark.parametrize("what", TOKENS)
+def test_no_token_is_one_line(upstream: ExampleUpstream, tmp_path: Path, what: str) -> None:
+    action, message = TOKENS[what]
+    upstream.inject(Fault(action, path="/token", times=None))
+    (error,) = Index(upstream, tmp_path, NOW, replace(QUICK, attempts=2)).refresh()["nginx"].errors
+    assert message.format(host=upstream.host) in error
+    assert "internal" not in error
+    assert error.isprintable()
+
+
+def test_a_token_may_be_called_access_token(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    token = requests.get(f"{upstream.url}/token?scope=repository:chainguard/nginx:pull", timeout=5).json()["token"]
+    upstream.inject(Fault(Answer(200, {}, f'{{"access_token": "{token}"}}'.encode()), path="/token"))
+    assert Index(upstream, tmp_path, NOW).refresh()["nginx"].errors == []
+
+
+def test_a_token_that_expires_meanwhile_is_fetched_anew(expected: Expected, tmp_path: Path) -> None:
+    with ExampleUpstream(Options(token_lifetime=0.15)) as upstream:
+        upstream.inject(Fault(Slow(100, 0.01), path=r"\.att$", times=None))
+        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, attempts=10))
+        assert index.refresh()["nginx"].errors == []
+        assert upstream.requests.count("/token") > 1
+        assert index.content() == expected(upstream)
+
+
+def test_one_token_serves_every_thread(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    Index(upstream, tmp_path, ALWAYS).refresh()
+    assert upstream.requests.count("/token") == 1
+
+
+def test_where_tokens_are_given_may_change(nginx: Index) -> None:
+    nginx.refresh()
+    recorded = nginx.folder / "nginx" / "index.json"
+    before = recorded.read_bytes()
+    recorded.write_bytes(before.replace(b"/token", b"/gone"))
+    assert nginx.refresh()["nginx"].errors == []
+    assert recorded.read_bytes() == before
+
+
+def test_no_token_is_asked_for_where_none_is_needed(tmp_path: Path) -> None:
+    with ExampleUpstream(Options(tokens=False)) as upstream:
+        index = Index(upstream, tmp_path, NOW)
+        index.refresh()
+        index.refresh()
+        assert upstream.requests.count("/token") == 0
+        assert index.image("nginx").auth is None
+        assert {request.authorization for request in upstream.requests} == {None}
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_manifest_of_100_megabytes_is_not_read(upstream: ExampleUpstream, tmp_path: Path, is_stated: bool) -> None:
+    upstream.inject(Fault(Huge(100 * 1024 * 1024, is_stated), path="/manifests/sha256:", method="GET", times=None))
+    (error,) = Index(upstream, tmp_path, NOW).refresh()["nginx"].errors[:1]
+    assert "more than 4194304 bytes" in error
+    assert sum(request.sent for request in upstream.requests) < 60 * 1024 * 1024
+
+
+def test_a_history_of_any_size_is_not_read(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    upstream.inject(Fault(Huge(30 * 1024 * 1024), path="/history/", times=None))
+    (error,) = Index(upstream, tmp_path, NOW, replace(QUICK, blob=1024 * 1024)).refresh()["nginx"].errors
+    assert "history of latest: more than 1048576 bytes" in error
+
+
+# What an answer may say. One client, without the rest.
+
+
+@pytest.fixture
+def client(upstream: ExampleUpstream) -> Iterator[Client]:
+    with Connections(4) as connections:
+        yield Client(Repository.parse(upstream.repository("nginx")), connections, QUICK)
+
+
+def test_retry_after_is_waited_for(upstream: ExampleUpstream, client: Client) -> None:
+    upstream.inject(Fault(Answer(429, {"Retry-After": "1"}), path="/manifests/"))
+    began = time.monotonic()
+    client.head("latest")
+    assert time.monotonic() - began >= 1
+
+
+def answered(status: int = 200, **headers: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    answer.raw = BytesIO()
+    return answer
+
+
+def test_retry_after_may_be_a_date() -> None:
+    answer = answered(503, Date="Thu, 01 Jan 2026 00:00:00 GMT", Retry_After="Thu, 01 Jan 2026 01:00:07 +0100")
+    with pytest.raises(TransientError) as raised:
+        bounded(answer, 0, "what")
+    assert raised.value.retry_after == 7
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "9" * 40, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", ""])
+def test_a_retry_after_that_makes_no_sense_is_none(upstream: ExampleUpstream, client: Client, value: str) -> None:
+    upstream.inject(Fault(Answer(503, {"Retry-After": value}), path="/manifests/"))
+    began = time.monotonic()
+    client.head("latest")
+    assert time.monotonic() - began < 1
+
+
+def test_a_retry_after_beyond_all_patience_is_given_up_at_once(upstream: ExampleUpstream, client: Client) -> None:
+    upstream.inject(Fault(Answer(429, {"Retry-After": "3600"}), path="/manifests/", times=None))
+    began = time.monotonic()
+    with pytest.raises(TransientError, match="tag latest: 429 Too Many Requests"):
+        client.head("latest")
+    assert time.monotonic() - began < 1
+    assert upstream.requests.count("HEAD") == 1
+
+
+def test_nothing_is_tried_again_once_all_is_to_stop(upstream: ExampleUpstream, client: Client) -> None:
+    client.head("latest")
+    client.connections.stopping.set()
+    upstream.inject(Fault(Answer(503), path="/manifests/", times=None))
+    upstream.requests.clear()
+    with pytest.raises(TransientError):
+        client.head("latest")
+    assert len(upstream.requests) == 1
+
+
+def test_what_is_not_there_is_told_apart(client: Client) -> None:
+    with pytest.raises(NotFoundError, match="tag nowhere: not found"):
+        client.head("nowhere")
+
+
+def test_a_head_that_does_not_say_is_made_good_by_the_manifest(upstream: ExampleUpstream, client: Client) -> None:
+    digest = client.head("latest").digest
+    upstream.inject(Fault(Mislabel({"Docker-Content-Digest": None}), path="/manifests/latest", times=None))
+    assert client.head("latest").digest == digest
+
+
+@pytest.mark.parametrize("stated", ["", "sha256:0", "md5:00", "latest"])
+def test_a_digest_that_is_none_is_not_believed(upstream: ExampleUpstream, client: Client, stated: str) -> None:
+    digest = client.head("latest").digest
+    upstream.inject(Fault(Mislabel({"Docker-Content-Digest": stated}), path="/manifests/latest", times=None))
+    assert client.head("latest").digest == digest
+
+
+def test_a_manifest_by_tag_has_the_digest_that_it_is_said_to_have(upstream: ExampleUpstream, client: Client) -> None:
+    wrong = Mislabel({"Docker-Content-Digest": f"sha256:{'0' * 64}"})
+    upstream.inject(Fault(wrong, path="/manifests/latest", times=None))
+    with pytest.raises(UntrustedError, match="the content does not have the digest"):
+        client.manifest("latest")
+
+
+def test_the_upstream_s_clock_is_the_one_that_counts() -> None:
+    at = date(answered(Date="Thu, 01 Jan 2026 01:00:00 +0100"))
+    assert at.isoformat() == "2026-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
+def test_an_upstream_without_a_clock_gets_ours(text: str) -> None:
+    assert abs(date(answered(Date=text)).timestamp() - time.time()) < 5
+
+
+# Secrets.
+
+
+def test_the_cdn_never_sees_a_token(nginx: Index) -> None:
+    nginx.refresh()
+    cdn = nginx.upstream.requests.matching(side="cdn")
+    assert len(cdn) >= 20
+    assert {request.authorization for request in cdn} == {None}
+    assert {request.status for request in cdn} == {200}
+
+
+def test_stored_credentials_are_never_used(
+    upstream: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / ".docker").mkdir(parents=True)
+    for host in ("localhost", "127.0.0.1"):
+        with (home / ".netrc").open("a") as netrc:
+            netrc.write(f"machine {host} login me password secret\n")
+    (home / ".docker" / "config.json").write_text(f'{{"auths": {{"{upstream.host}": {{"auth": "bWU6c2VjcmV0"}}}}}}')
+    for variable, value in {"HOME": home, "NETRC": home / ".netrc", "DOCKER_CONFIG": home / ".docker"}.items():
+        monkeypatch.setenv(variable, str(value))
+    Index(upstream, tmp_path / "index", NOW).refresh()
+    sent = {request.authorization for request in upstream.requests}
+    assert not [value for value in sent if value and not value.startswith("Bearer ")]
+    assert {request.authorization for request in upstream.requests.matching("/token")} == {None}
+
+
+def test_a_token_goes_to_its_own_repository_only(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    Index(upstream, tmp_path, f'{NOW}[images.python]\nsince = "now"\n').refresh()
+    tokens = {
+        name: {request.authorization for request in upstream.requests.matching(f"/v2/chainguard/{name}/")}
+        for name in ("nginx", "python")
+    }
+    assert tokens["nginx"] & tokens["python"] == {None}
+    assert not upstream.requests.count(status=403)
+
+
+# Challenges (RFC 9110, 11.6.1).
+
+
+@pytest.mark.parametrize(
+    ("challenge", "url", "service"),
+    [
+        (
+            'Bearer realm="https://a.example/token",service="a.example",scope="x:y:pull"',
+            "https://a.example/token",
+            "a.example",
+        ),
+        ('bearer Realm="https://a.example/token"', "https://a.example/token", None),
+        ("Bearer realm=https://a.example/token, service=a", "https://a.example/token", "a"),
+        (r'Bearer realm="https://a.example/t\"oken",service=""', 'https://a.example/t"oken', None),
+        ('Basic realm="x", Bearer realm="https://a.example/token"', "https://a.example/token", None),
+        ('Bearer realm="https://a.example/token",service="a", Basic realm="x"', "https://a.example/token", "a"),
+    ],
+)
+def test_a_challenge_says_where_tokens_are(challenge: str, url: str, service: str | None) -> None:
+    assert Realm.of(challenge, plain=False) == Realm(url, service)
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["http://a.example/token", "//a.example/token", "https://user@a.example/", "https://", "https://[", "ftp://a"],
+)
+def test_an_https_upstream_may_not_send_its_clients_elsewhere_than_https(realm: str) -> None:
+    with pytest.raises(UpstreamError, match="a token realm that is not to be trusted"):
+        Realm.of(f'Bearer realm="{realm}"', plain=False)
+
+
+def test_an_upstream_on_this_machine_may_have_its_realm_over_http() -> None:
+    assert Realm.of('Bearer realm="http://localhost:5000/token"', plain=True).url == "http://localhost:5000/token"

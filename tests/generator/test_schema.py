@@ -1,0 +1,99 @@
+"""schema.json says what the documents are, and the documents are that."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from generator.record.index import Catalogue, ImageIndex, Summary, encode, schema
+from generator.record.packages import PackageLog
+from tests.generator.conftest import Index
+
+INDEX = Path(__file__).parents[2] / "index"
+DOCUMENTS = sorted(INDEX.rglob("*.json"))
+SHAPES: dict[str, type[msgspec.Struct]] = {"index.json": ImageIndex, "packages.json": PackageLog}
+
+
+def shape_of(path: Path) -> type[msgspec.Struct]:
+    return Catalogue if path == INDEX / "index.json" else SHAPES[path.name]
+
+
+def validator(definition: str) -> Draft202012Validator:
+    root = json.loads(schema())
+    return Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": root["$defs"]})
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(INDEX))
+
+
+GENERATED = [path for path in DOCUMENTS if path.name != "schema.json"]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(json.loads(schema()))
+    assert len(GENERATED) >= 7
+
+
+def test_the_committed_schema_is_the_one_of_the_code() -> None:
+    assert (INDEX / "schema.json").read_bytes() == schema()
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=relative)
+def test_the_committed_documents_are_valid(path: Path) -> None:
+    document = json.loads(path.read_bytes())
+    Draft202012Validator(json.loads(schema())).validate(document)
+    validator(shape_of(path).__name__).validate(document)
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=relative)
+def test_a_document_read_and_written_is_the_same_to_the_byte(path: Path) -> None:
+    data = path.read_bytes()
+    assert encode(msgspec.json.decode(data, type=shape_of(path))) == data
+
+
+def test_what_a_refresh_writes_is_valid_and_refers_to_itself(nginx: Index) -> None:
+    nginx.refresh()
+    for path, content in nginx.content().items():
+        if path.endswith(".json") and path != "schema.json":
+            Draft202012Validator(json.loads(schema())).validate(json.loads(content))
+    index = nginx.image("nginx")
+    digests = {build.digest for build in index.builds}
+    assert set(index.tags.values()) <= digests
+    assert {track.digest for track in index.tracks.values()} <= digests
+    assert encode(index) == nginx.content()["nginx/index.json"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 2},
+        {"tags": {"1.0": "sha256:0"}},
+        {"tags": {"-1": f"sha256:{'0' * 64}"}},
+        {"builds": [{}]},
+        {"repository": None},
+    ],
+)
+def test_what_is_wrong_is_invalid(nginx: Index, change: dict[str, Any]) -> None:
+    nginx.refresh()
+    document = json.loads(nginx.content()["nginx/index.json"])
+    assert validator("ImageIndex").is_valid(document)
+    assert not validator("ImageIndex").is_valid(document | change)
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.dictionaries(names, names, max_size=5), names)
+def test_any_document_is_written_in_one_way_and_read_back(images: dict[str, str], upstream: str) -> None:
+    summaries = {name: Summary(repository=text, refreshed=False, frozen=True) for name, text in images.items()}
+    catalogue = Catalogue(upstream=upstream, images=summaries)
+    data = encode(catalogue)
+    assert msgspec.json.decode(data, type=Catalogue) == catalogue
+    assert json.loads(data)["upstream"] == upstream
+    assert data == encode(Catalogue(upstream=upstream, images=dict(reversed(summaries.items()))))
