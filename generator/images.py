@@ -18,7 +18,7 @@ UPSTREAM = "cgr.dev/chainguard"
 TRACKS = ("latest", "latest-dev")
 HISTORY = timedelta(days=90)
 
-_RESERVED = frozenset({"index.json", "packages.json", "schema.json", "images.toml", "readme.md"})
+_RESERVED = (".json", ".md", ".toml")
 
 Since = datetime | Literal["now", "always"] | None
 
@@ -95,8 +95,8 @@ def _image(name: str, table: object, upstream: Repository, where: str) -> Image:
         raise ConfigurationError(
             f"{where}: not an image name: lower-case letters and digits, with single . _ - or / between them"
         )
-    if taken := _RESERVED & set(name.split("/")):
-        raise ConfigurationError(f"{where}: {min(taken)} is the name of a file of the index")
+    if taken := [part for part in name.split("/") if part.endswith(_RESERVED)]:
+        raise ConfigurationError(f"{where}: {taken[0]} ends like a file of the index ({', '.join(_RESERVED)})")
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: not a table; write [images.NAME] and its keys below")
     _known(table, ("repository", "package", "tracks", "constraint", "since", "frozen"), where)

@@ -16,6 +16,10 @@ IN_TOTO = "application/vnd.in-toto+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle"
 
 
+# DSSE, envelope.md: either alphabet of base64 is to be accepted.
+_STANDARD = str.maketrans("-_", "+/")
+
+
 class _Subject(Struct, frozen=True):
     digest: Mapping[str, str] | None = None
 
@@ -55,7 +59,7 @@ def _payload(envelope: Envelope, what: str) -> Statement:
     if envelope.payload_type != IN_TOTO:
         raise MalformedError(f"{what}: payload of type {printable(envelope.payload_type)!r}, not {IN_TOTO!r}")
     try:
-        payload = b64decode(envelope.payload, validate=True)
+        payload = b64decode(envelope.payload.translate(_STANDARD), validate=True)
     except (binascii.Error, ValueError):
         raise MalformedError(f"{what}: the payload is not base64") from None
     return open_statement(payload, what)

@@ -1,35 +1,52 @@
 """What an HTTP answer says beside its body, and its body of a bounded size."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
+import urllib3
 
 from generator.document import printable
 from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
+_DEADLINE = 300.0
 
 
-def bounded(response: requests.Response, limit: int, what: str) -> bytes:
-    """At most `limit` bytes; raises the `UpstreamError` that any status but 200 stands for."""
+def bounded(response: requests.Response, limit: int, what: str, seconds: float = _DEADLINE) -> bytes:
+    """At most `limit` bytes in at most `seconds`; raises the `UpstreamError` that any status but 200 stands for."""
     if response.status_code != 200:
         drain(response)
         raise _refusal(response, what)
     content = bytearray()
-    for chunk in response.iter_content(_CHUNK):
+    deadline = time.monotonic() + seconds
+    for chunk in _chunks(response):
+        if time.monotonic() > deadline:
+            raise TransientError(f"{what}: still unfinished after {seconds:.0f} seconds")
         content += chunk
         if len(content) > limit:
             raise UntrustedError(f"{what}: more than {limit} bytes")
     return bytes(content)
 
 
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """As much at a time as has come: waiting for a whole chunk would leave the pace to the other side."""
+    try:
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            yield chunk
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(str(error)) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(str(error)) from None
+
+
 def drain(response: requests.Response) -> None:
     """Reads a short body to its end, so that the connection can be used again."""
-    for count, _ in enumerate(response.iter_content(_CHUNK)):
-        if count:
-            return
+    next(_chunks(response), None)
+    next(_chunks(response), None)
 
 
 def date(response: requests.Response) -> datetime:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 
 from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
 from generator.reference import Repository
@@ -231,7 +232,7 @@ def answered(status: int = 200, **headers: str) -> requests.Response:
     answer = requests.Response()
     answer.status_code = status
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
-    answer.raw = BytesIO()
+    answer.raw = urllib3.HTTPResponse(BytesIO(), preload_content=False)
     return answer
 
 
@@ -240,6 +241,14 @@ def test_retry_after_may_be_a_date() -> None:
     with pytest.raises(TransientError) as raised:
         bounded(answer, 0, "what")
     assert raised.value.retry_after == 7
+
+
+def test_an_answer_that_drips_is_given_up_after_its_time(upstream: ExampleUpstream) -> None:
+    upstream.inject(Fault(Slow(10, 0.05), path="/token", times=None))
+    url = f"{upstream.url}/token?scope=repository:chainguard/nginx:pull"
+    dripping = requests.get(url, stream=True, timeout=5)
+    with dripping, pytest.raises(TransientError, match="what: still unfinished after 0 seconds"):
+        bounded(dripping, 10_000, "what", seconds=0.1)
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "9" * 40, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", ""])

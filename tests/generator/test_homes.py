@@ -1,12 +1,15 @@
 """Every place where an SBOM can live and every format it can have: found, trusted only where right, never twice."""
 
+import base64
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from generator.resolve.envelope import open_dsse
 from tests.generator.attaching import (
     BUNDLE,
     CYCLONEDX,
@@ -376,6 +379,13 @@ def test_a_manifest_without_a_stated_digest_or_type_is_still_itself(demo: Demo) 
 def with_purl(purl: str) -> dict[str, object]:
     reference = {"referenceType": "purl", "referenceLocator": purl}
     return {"spdxVersion": "SPDX-2.3", "packages": [{"name": "demo", "externalRefs": [reference]}]}
+
+
+@pytest.mark.parametrize("encode", [base64.standard_b64encode, base64.urlsafe_b64encode])
+def test_either_alphabet_of_base64_opens_an_envelope(encode: Callable[[bytes], bytes]) -> None:
+    statement = json.dumps({"predicateType": "???>>>~~~", "subject": [], "predicate": {}}).encode()
+    envelope = json.dumps({"payloadType": IN_TOTO, "payload": encode(statement).decode()}).encode()
+    assert open_dsse(envelope, "envelope").predicate_type == "???>>>~~~"
 
 
 BROKEN = {

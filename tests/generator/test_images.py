@@ -112,8 +112,8 @@ IMAGE = "images.toml: [images.x]"
         ('[images."a//b"]', "not an image name"),
         ('[images."a\\nb"]', "[images.'a?b']: not an image name"),
         ('[images."a\\u001b[31m"]', "[images.'a?[31m']: not an image name"),
-        ('[images."index.json"]', "index.json is the name of a file of the index"),
-        ('[images."x/readme.md"]', "readme.md is the name of a file of the index"),
+        ('[images."index.json"]', "index.json ends like a file of the index (.json, .md, .toml)"),
+        ('[images."x/readme.md"]', "readme.md ends like a file of the index (.json, .md, .toml)"),
         (
             "[images.x]\ntrack = []",
             f"{IMAGE}: unknown key 'track' (did you mean tracks?); allowed: repository, package",
