@@ -33,6 +33,10 @@ class NotFoundError(UpstreamError):
     """The registry says that there is no such thing (404)."""
 
 
+class NotSupportedError(UpstreamError):
+    """The registry does not know this kind of request (400, 405, 406, 501)."""
+
+
 class TransientError(UpstreamError):
     """Worth another try: no connection, a timeout, 429, 5xx, or a body cut off."""
 

@@ -69,7 +69,7 @@ def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for build in old.builds:
         try:
             version = version_of(build)
-        except (KeyError, ValueError):
+        except BrokenIndexError:
             continue
         for tag in unique_tags(build, version) if version else ():
             if old.tags.get(tag) == build.digest != new.tags.get(tag):

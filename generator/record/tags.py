@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from generator.document import printable
+from generator.errors import BrokenIndexError
 from generator.record.index import Build
 from generator.record.version import Version
 from generator.reference import is_tag
@@ -59,9 +61,14 @@ def tag(
 
 
 def version_of(build: Build) -> Version | None:
+    """Raises `BrokenIndexError` where what is recorded is no version of its kind of package."""
     if build.version is None or build.purl is None:
         return None
-    return Version(build.purl.removeprefix("pkg:").partition("/")[0], build.version)
+    type_ = build.purl.removeprefix("pkg:").partition("/")[0]
+    try:
+        return Version(type_, build.version)
+    except (KeyError, ValueError) as error:
+        raise BrokenIndexError(f"{build.digest}: {printable(error)}") from None
 
 
 def moment(build: Build) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import oras.container
 import oras.provider
@@ -15,7 +15,14 @@ import tenacity
 from requests.adapters import HTTPAdapter
 
 from generator.document import decode
-from generator.errors import MalformedError, NotFoundError, TransientError, UntrustedError, UpstreamError
+from generator.errors import (
+    MalformedError,
+    NotFoundError,
+    NotSupportedError,
+    TransientError,
+    UntrustedError,
+    UpstreamError,
+)
 from generator.reference import Repository, is_digest
 from generator.upstream import history
 from generator.upstream.auth import AnonymousAuth, Realm
@@ -23,6 +30,8 @@ from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest,
 from generator.upstream.response import bounded, date, drain, reason
 
 T = TypeVar("T")
+
+_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +147,16 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         """What refers to `digest`, by the API or else the fallback tag (distribution-spec, "Listing Referrers")."""
         what = f"referrers of {digest}"
         url = f"{self.prefix}://{self.container.registry}/v2/{self.repository.api_path}/referrers/{digest}"
+        found: list[Descriptor] = []
         try:
-            _, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
+            for _ in range(_PAGES):
+                response, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
+                found += decode(body, Manifest, f"{self.repository}: {what}").manifests
+                following = urljoin(url, response.links.get("next", {}).get("url", url))
+                if following == url or urlsplit(following)[:2] != urlsplit(url)[:2]:
+                    break
+                url = following
+            return tuple(found)
         except TransientError:
             raise
         except UpstreamError:
@@ -148,7 +165,6 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
                 return self.manifest(digest.replace(":", "-", 1)).manifest.manifests
             except NotFoundError:
                 return ()
-        return decode(body, Manifest, f"{self.repository}: {what}").manifests
 
     def history(self, tag: str, since: datetime | None, newest: str | None = None) -> list[history.Sighting]:
         """The tag's history from `since` on, oldest first; empty where the upstream keeps none."""
@@ -163,7 +179,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
 
         try:
             return history.read(page, since, newest)
-        except NotFoundError:
+        except (NotFoundError, NotSupportedError):
             return []
         except OverflowError:
             raise MalformedError(f"{self.repository}: history of {tag}: a time out of range") from None

@@ -9,9 +9,10 @@ import requests
 import urllib3
 
 from generator.document import printable
-from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
+from generator.errors import NotFoundError, NotSupportedError, TransientError, UntrustedError, UpstreamError
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_UNSUPPORTED = frozenset({400, 405, 406, 501})
 _CHUNK = 64 * 1024
 _DEADLINE = 300.0
 
@@ -74,6 +75,8 @@ def _refusal(response: requests.Response, what: str) -> UpstreamError:
     status = response.status_code
     if status == 404:
         return NotFoundError(f"{what}: not found")
+    if status in _UNSUPPORTED:
+        return NotSupportedError(f"{what}: {status} {printable(response.reason)}")
     if status in _TRANSIENT:
         return TransientError(f"{what}: {status} {printable(response.reason)}", _retry_after(response))
     if status in {401, 403}:

@@ -1,5 +1,6 @@
 """A bad day upstream: what passes is waited out, what stays is one clear line, and nobody's secrets travel."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -219,6 +220,23 @@ def test_a_history_of_any_size_is_not_read(upstream: ExampleUpstream, tmp_path: 
 def client(upstream: ExampleUpstream) -> Iterator[Client]:
     with Connections(4) as connections:
         yield Client(Repository.parse(upstream.repository("nginx")), connections, QUICK)
+
+
+def test_every_page_of_referrers_is_read(upstream: ExampleUpstream, client: Client) -> None:
+    digests = [f"sha256:{number:064x}" for number in range(3)]
+    for number, digest in enumerate(digests):
+        found = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 2}
+        body = json.dumps({"schemaVersion": 2, "manifests": [found]}).encode()
+        following = {"Link": f'<?page={number + 1}>; rel="next"'} if number < 2 else {}
+        upstream.inject(Fault(Answer(200, following, body), path="/referrers/"))
+    assert [each.digest for each in client.referrers(digests[0])] == digests
+
+
+def test_a_page_of_referrers_elsewhere_is_not_read(upstream: ExampleUpstream, client: Client) -> None:
+    body = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+    link = {"Link": '<http://127.0.0.1:1/elsewhere>; rel="next"'}
+    upstream.inject(Fault(Answer(200, link, body), path="/referrers/"))
+    assert client.referrers(f"sha256:{0:064x}") == ()
 
 
 def test_retry_after_is_waited_for(upstream: ExampleUpstream, client: Client) -> None:

@@ -128,6 +128,18 @@ def test_without_a_history_an_image_starts_from_now(tmp_path: Path) -> None:
         assert sorted(filter(None, index.versions("nginx"))) == ["1.28.0-r0", "1.29.1-r0"]
 
 
+@pytest.mark.parametrize("status", [400, 405, 501])
+def test_a_registry_that_refuses_the_question_for_history_has_none(nginx: Index, status: int) -> None:
+    nginx.upstream.inject(Fault(Answer(status), path="/_chainguard/", times=None))
+    assert nginx.refresh()["nginx"].errors == []
+    assert nginx.versions("nginx") == ["1.29.1-r0"]
+
+
+def test_a_history_that_is_denied_is_not_taken_for_none(nginx: Index) -> None:
+    nginx.upstream.inject(Fault(Answer(403), path="/_chainguard/", times=None))
+    assert len(nginx.refresh()["nginx"].errors) == 1
+
+
 def test_builds_that_are_gone_are_skipped_with_a_count(nginx: Index) -> None:
     for move in (NGINX[0], NGINX[2]):
         nginx.upstream.forget("nginx", move.build.digest)
