@@ -10,6 +10,7 @@ import typer
 from generator.cli.check import check
 from generator.cli.conventions import FAILED, MISCONFIGURED
 from generator.cli.editing import add, init
+from generator.cli.publish import publish
 from generator.cli.queries import diff, log, packages, resolve, search
 from generator.cli.refresh import refresh
 from generator.document import printable
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Keep an index": (init, add, refresh, check),
+    "Keep an index": (init, add, refresh, check, publish),
     "Ask it, without a network": (resolve, packages, diff, log, search),
 }
 for _panel, _commands in _PANELS.items():
