@@ -1,3 +1,15 @@
-from generator.cli import main
+"""The console script, also where only the server's packages are installed."""
 
-main()
+import sys
+
+
+def main() -> None:
+    try:
+        from generator.cli import main as run
+    except ModuleNotFoundError as error:
+        sys.exit(f"reverse-registry: {error.name} is not installed; the generator needs requirements/generator.txt")
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -35,6 +35,13 @@ def test_each_half_runs_without_the_packages_of_the_other(module: str, foreign: 
     subprocess.run([sys.executable, "-c", f"import sys; {blocked}import {module}"], cwd=ROOT, check=True)
 
 
+def test_the_console_script_says_that_the_generator_is_not_installed() -> None:
+    code = "import sys; sys.modules['typer'] = None; from generator.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ("reverse-registry: typer is not installed; the generator needs requirements/generator.txt\n")
+
+
 def test_every_lock_file_has_hashes_and_names_no_host() -> None:
     for path in (ROOT / "requirements").glob("*.txt"):
         text = path.read_text()
