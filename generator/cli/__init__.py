@@ -1,5 +1,6 @@
 """The command line. Every command reads its words, calls what does the work, and shows what came of it."""
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -34,14 +35,14 @@ for _panel, _commands in _PANELS.items():
 
 def main() -> None:
     """The console script: expected errors become one line and an exit code."""
+    # As a Ctrl-C does, so that a refresh that a scheduler ends keeps what it has learned.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except ConfigurationError as error:
         _fail(error, MISCONFIGURED)
     except ReverseRegistryError as error:
         _fail(error, FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _fail(error: Exception, code: int) -> None:

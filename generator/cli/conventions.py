@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-FAILED, MISCONFIGURED = 1, 2
+FAILED, MISCONFIGURED, INTERRUPTED = 1, 2, 130
 
 Index = Annotated[Path, typer.Option("--index", help="Folder of the index; holds images.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON document.")]

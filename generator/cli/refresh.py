@@ -1,5 +1,7 @@
 """`reverse-registry refresh`."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +17,7 @@ from rich.progress import (
 )
 
 from generator import images
-from generator.cli.conventions import FAILED, Index
+from generator.cli.conventions import FAILED, INTERRUPTED, Index
 from generator.cli.output import count
 from generator.document import printable
 from generator.errors import ConfigurationError
@@ -62,10 +64,17 @@ def refresh(
             progress.update(task, advance=learned, total=(progress.tasks[0].total or 0) + found)
 
         run = Refresh(store, wanted, limits, jobs, write=not dry_run, on_progress=on_progress)
-        for outcome in run.run(names or []):
-            outcomes.append(outcome)
-            for line in _lines(outcome):
-                progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        try:
+            for outcome in run.run(names or []):
+                outcomes.append(outcome)
+                for line in _lines(outcome):
+                    progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        except KeyboardInterrupt:
+            progress.stop()
+            print("reverse-registry: interrupted; what was learned is kept", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            # Leaving as usual would wait for the requests under way, each up to its timeout.
+            os._exit(INTERRUPTED)
     typer.echo(_summary(outcomes, wanted, dry_run))
     if any(outcome.errors for outcome in outcomes):
         raise typer.Exit(FAILED)
