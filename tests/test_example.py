@@ -46,7 +46,8 @@ def test_make_run_serves_the_example_until_it_is_interrupted() -> None:
     port = free_port()
     command = [sys.executable, "-m", "tests.demo", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    threading.Timer(60, process.kill).start()
+    guard = threading.Timer(60, process.kill)
+    guard.start()
     wait_for(f"http://127.0.0.1:{port}/healthz")
     base = f"http://localhost:{port}/v2/example/nginx"
     manifest = httpx.get(f"{base}/manifests/1.27.4", follow_redirects=True)
@@ -54,6 +55,7 @@ def test_make_run_serves_the_example_until_it_is_interrupted() -> None:
     blob = httpx.get(f"{base}/blobs/{child['layers'][0]['digest']}", follow_redirects=True)
     os.kill(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=30)
+    guard.cancel()
     assert process.returncode == 0
     assert f"docker pull localhost:{port}/example/nginx:1.27.4" in output
     assert manifest.status_code == 200
