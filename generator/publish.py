@@ -80,8 +80,8 @@ def _recorded(folder: Path) -> list[tuple[str, dict[str, bytes]]]:
 def _news(store: Store, name: str, files: dict[str, bytes]) -> News:
     before = decode(files["index.json"], ImageIndex, name).builds if "index.json" in files else ()
     now = store.image(name)
-    known = {(build.track, build.digest) for build in before}
-    new = tuple(build for build in (now.builds if now else ()) if (build.track, build.digest) not in known)
+    known = {build.key for build in before}
+    new = tuple(build for build in (now.builds if now else ()) if build.key not in known)
     return News(name, new, frozenset(build.version for build in before if build.version))
 
 

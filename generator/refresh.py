@@ -170,14 +170,14 @@ class Refresh:
                 work.outcome.errors.append(str(error))
             return
         recorded = [
-            learn_again(build, contents[build.track, build.digest], image)
-            if image.package and build.version is None and (build.track, build.digest) in contents
+            learn_again(build, contents[build.key], image)
+            if image.package and build.version is None and build.key in contents
             else build
             for build in (known.builds if known else ())
         ]
         builds = merge_builds(recorded, (each.build for each in work.learned))
-        contents |= {(e.build.track, e.build.digest): e.packages for e in work.learned if e.packages is not None}
-        keys = {(build.track, build.digest) for build in builds}
+        contents |= {e.build.key: e.packages for e in work.learned if e.packages is not None}
+        keys = {build.key for build in builds}
         awaited = [(each.track, each.at) for each in work.awaited if (each.track, each.digest) not in keys]
         incomplete = {track for track, _ in awaited}
         since = {track: None if track in incomplete else at for track, at in observation.since.items()}
@@ -196,8 +196,8 @@ class Refresh:
         )
         work.unsaved = 0
         if finished:
-            before = {(build.track, build.digest) for build in known.builds} if known else set()
-            work.outcome.new = [build for build in builds if (build.track, build.digest) not in before]
+            before = {build.key for build in known.builds} if known else set()
+            work.outcome.new = [build for build in builds if build.key not in before]
             work.outcome.notes += tagged.warnings
         if self._write and builds:
             self._store.write(f"{image.name}/packages.json", compact(image.name, builds, contents))

@@ -11,10 +11,10 @@ from generator import images
 from generator.errors import ConfigurationError
 from generator.images import Image, Images
 from generator.query.finding import Finding, document
-from generator.record.index import Build, Catalogue, ImageIndex, schema
+from generator.record.index import Build, Catalogue, ImageIndex, PackageLog, schema
 from generator.record.merge import image_index, merge_builds
-from generator.record.packages import PackageLog, compact, expand
-from generator.record.tags import unique_tags, version_of
+from generator.record.packages import compact, expand
+from generator.record.tags import unique_tags_of
 from generator.record.version import Version
 from generator.resolve.package import parse_purl
 
@@ -84,7 +84,7 @@ def _versioned(build: Build) -> str:
 
 
 def _references(index: ImageIndex) -> Iterator[str]:
-    builds = {(build.track, build.digest) for build in index.builds}
+    builds = {build.key for build in index.builds}
     digests = {digest for _, digest in builds}
     for tag, digest in index.tags.items():
         if digest not in digests:
@@ -122,21 +122,20 @@ def _withheld(index: ImageIndex) -> Iterator[str]:
     """Unique tags that may not be given yet: those of tracks where a build is still to be learned."""
     complete = {track for track, at in index.tracks.items() if at.since}
     for build in index.builds:
-        version = version_of(build)
-        if version and build.track not in complete:
-            yield from unique_tags(build, version)
+        if build.track not in complete:
+            yield from unique_tags_of(build)
 
 
 def _packages(file: str, index: ImageIndex, log: PackageLog) -> Iterator[Finding]:
     for package in sorted({each for change in log.builds for each in change.added if not parse_purl(f"pkg:{each}")}):
         yield Finding(file, f"{package} is no package URL of an apk, deb or rpm package")
     contents = expand(log)
-    if contents.keys() - {(build.track, build.digest) for build in index.builds if build.sbom}:
+    if contents.keys() - {build.key for build in index.builds if build.sbom}:
         yield Finding(file, "is ahead of index.json: a refresh was cut short", is_note=True)
     elif compact(index.name, index.builds, contents).builds != log.builds:
         yield Finding(file, "its changes are not those from build to build, in the order of the builds")
     for build in index.builds:
-        packages = contents.get((build.track, build.digest))
+        packages = contents.get(build.key)
         if packages is None and build.sbom:
             yield Finding(file, f"has nothing of build {build.digest} ({build.track}), which has an SBOM")
         elif packages is not None and build.purl and build.purl.removeprefix("pkg:") not in packages:

@@ -42,7 +42,7 @@ class Library:
 
     def packages(self, name: str, build: Build) -> frozenset[str]:
         """As packages.json has them. Raises `ReverseRegistryError` where they are not known."""
-        packages = expand(self.store.packages(name)).get((build.track, build.digest))
+        packages = expand(self.store.packages(name)).get(build.key)
         if packages is None:
             raise ReverseRegistryError(f"{name}@{build.digest}: its packages are not known, as it came without an SBOM")
         return packages

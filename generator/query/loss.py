@@ -8,10 +8,10 @@ import msgspec
 from generator.document import decode
 from generator.errors import BrokenIndexError, MalformedError
 from generator.query.finding import Finding
-from generator.record.index import Build, ImageIndex
-from generator.record.packages import PackageLog, expand
+from generator.record.index import Build, ImageIndex, PackageLog
+from generator.record.packages import expand
 from generator.record.store import Store
-from generator.record.tags import unique_tags, version_of
+from generator.record.tags import unique_tags_of
 
 _FILLED_IN = frozenset({"version", "purl", "sbom"})
 
@@ -37,7 +37,7 @@ def losses(folder: Path, name: str, before: Mapping[str, bytes]) -> Iterator[Fin
     yield from (Finding(file, what) for what in _unique(old, new))
     contents, now = expand(old_log), expand(new_log)
     for build in old.builds:
-        key = build.track, build.digest
+        key = build.key
         if key in contents and contents[key] != now.get(key):
             what = "are lost" if key not in now else "were changed"
             yield Finding(f"{name}/packages.json", f"packages of {build.digest} ({build.track}) {what}")
@@ -52,9 +52,9 @@ def _decode(name: str, files: Mapping[str, bytes]) -> tuple[ImageIndex | None, P
 
 
 def _builds(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
-    recorded = {(build.track, build.digest): build for build in new.builds}
+    recorded = {build.key: build for build in new.builds}
     for build in old.builds:
-        now = recorded.get((build.track, build.digest))
+        now = recorded.get(build.key)
         if now is None:
             yield f"build {build.digest} ({build.track}) is lost"
             continue
@@ -68,9 +68,9 @@ def _builds(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for build in old.builds:
         try:
-            version = version_of(build)
+            tags = unique_tags_of(build)
         except BrokenIndexError:
             continue
-        for tag in unique_tags(build, version) if version else ():
+        for tag in tags:
             if old.tags.get(tag) == build.digest != new.tags.get(tag):
                 yield f"unique tag {tag} was {build.digest}, and is {new.tags.get(tag, 'lost')}"

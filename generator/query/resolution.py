@@ -9,7 +9,7 @@ from generator.document import printable
 from generator.errors import BrokenIndexError, ConfigurationError
 from generator.query.reference import Reference, closest
 from generator.record.index import Build, ImageIndex
-from generator.record.tags import fit, suffix, unique_tags, version_of
+from generator.record.tags import exact_tag, line_tags, unique_tags, version_of
 
 Rule = Literal["digest", "track", "unique", "exact", "line"]
 
@@ -91,9 +91,9 @@ def _why(index: ImageIndex, tag: str, digest: str, constraint: "re.Pattern[str] 
 
 def _names(build: Build, constraint: "re.Pattern[str] | None") -> Iterator[tuple[Rule, str, str]]:
     """The tags that a build may bear: the rule, what the rule is about, and the tag."""
-    version, end = version_of(build), suffix(build.track)
+    version = version_of(build)
     if version:
         yield from (("unique", build.digest, tag) for tag in unique_tags(build, version))
         if constraint is None or constraint.search(version.text):
-            yield "exact", version.text, f"{fit(version.text)}{end}"
-            yield from (("line", line, f"{fit(line)}{end}") for line in version.lines)
+            yield "exact", version.text, exact_tag(build, version)
+            yield from (("line", line, tag) for line, tag in line_tags(build, version).items())

@@ -10,8 +10,8 @@ from generator.query.difference import Installed, installed
 from generator.query.library import Library
 from generator.query.range import Range
 from generator.query.resolution import tags_of
-from generator.record.index import Build
-from generator.record.packages import PackageLog, expand
+from generator.record.index import Build, PackageLog
+from generator.record.packages import expand
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def search(library: Library, name: str, wanted: Range | None = None) -> Found:
         unknown += len(index.builds) - len(log.builds)
         contents = expand(_only(log, name))
         for build in reversed(index.builds):
-            for package in installed(contents.get((build.track, build.digest), ())):
+            for package in installed(contents.get(build.key, ())):
                 versions.add(package.version)
                 if wanted is None or wanted.holds(package.origin.partition("/")[0], package.version):
                     matches.append(Match(index.name, package, tags_of(index, build.digest), build))

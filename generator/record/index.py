@@ -65,6 +65,16 @@ class Build(Struct, frozen=True, kw_only=True, rename={"media_type": "mediaType"
     ]
     sbom: Annotated[Sbom | None, Meta(description="What the version was read from.")]
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other build of its image: the same digest may stand on several tracks."""
+        return self.track, self.digest
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Its place among the builds of its image, the one that became current first before all others."""
+        return self.seen, self.track, self.digest
+
 
 class ImageIndex(Struct, frozen=True, kw_only=True):
     """`<image>/index.json`: all that is known of one image."""

@@ -9,17 +9,15 @@ from packageurl import PackageURL
 from generator.record.index import Auth, Build, ImageIndex, Track
 from generator.record.tags import Tagged, tag
 
-Key = tuple[str, str]
-
 
 def merge_builds(known: Iterable[Build], learned: Iterable[Build]) -> tuple[Build, ...]:
     """Both, in canonical order. What was recorded stays; only what was unknown of a build is filled in."""
-    builds = {_key(build): build for build in known}
+    builds = {build.key: build for build in known}
     for build in learned:
-        held = builds.get(_key(build))
+        held = builds.get(build.key)
         if held is None or (held.version is None and (build.version or build.sbom)):
-            builds[_key(build)] = build
-    return tuple(sorted(builds.values(), key=lambda build: (build.seen, build.track, build.digest)))
+            builds[build.key] = build
+    return tuple(sorted(builds.values(), key=lambda build: build.order))
 
 
 def merge_tracks(
@@ -29,7 +27,7 @@ def merge_tracks(
     builds: Iterable[Build],
 ) -> dict[str, Track]:
     """Where each track points. A track whose newest build could not be learned stays where it was."""
-    recorded = {_key(build) for build in builds}
+    recorded = {build.key for build in builds}
     tracks = dict(known)
     for track, digest in heads.items():
         if (track, digest) in recorded:
@@ -76,7 +74,3 @@ def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | N
 def main_package_name(builds: Iterable[Build], watched: Iterable[str]) -> str | None:
     newest = newest_release(builds, watched)
     return PackageURL.from_string(newest.purl).name if newest and newest.purl else None
-
-
-def _key(build: Build) -> Key:
-    return build.track, build.digest

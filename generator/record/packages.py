@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from generator.record.index import Build, Change, PackageLog
 
-__all__ = ["Change", "Contents", "PackageLog", "compact", "expand"]
-
 Contents = Mapping[tuple[str, str], frozenset[str]]
 
 
@@ -27,7 +25,7 @@ def compact(name: str, builds: Iterable[Build], contents: Contents) -> PackageLo
     changes: list[Change] = []
     current: dict[str, frozenset[str]] = {}
     for build in builds:
-        packages = contents.get((build.track, build.digest))
+        packages = contents.get(build.key)
         if packages is None:
             continue
         before = current.get(build.track, frozenset())

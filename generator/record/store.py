@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from generator.document import printable
 from generator.errors import BrokenIndexError, StorageError
-from generator.record.index import Catalogue, ImageIndex, encode
-from generator.record.packages import PackageLog
+from generator.record.index import Catalogue, ImageIndex, PackageLog, encode
 
 T = TypeVar("T", bound=Struct)
 

@@ -54,10 +54,14 @@ def tag(
     tags = _unique(open_, settled, reserved, warnings)
     for name, digest in _moving(releases):
         if not is_tag(name):
-            warnings.append(f"tag {name[:60]}... is left out: {len(name)} characters, a tag holds 128")
+            warnings.append(_too_long(name))
         elif name not in reserved:
             tags.setdefault(name, digest)
     return Tagged(dict(sorted(tags.items())), tuple(dict.fromkeys(warnings)))
+
+
+def _too_long(name: str) -> str:
+    return f"tag {name[:60]}... is left out: {len(name)} characters, a tag holds 128"
 
 
 def version_of(build: Build) -> Version | None:
@@ -86,9 +90,25 @@ def fit(version: str) -> str:
     return _UNFIT.sub("_", version)
 
 
+def exact_tag(build: Build, version: Version) -> str:
+    """The tag of exactly this package version."""
+    return f"{fit(version.text)}{suffix(build.track)}"
+
+
+def line_tags(build: Build, version: Version) -> dict[str, str]:
+    """The tag of each line that the version is in, narrowest first."""
+    return {line: f"{fit(line)}{suffix(build.track)}" for line in version.lines}
+
+
+def unique_tags_of(build: Build) -> tuple[str, ...]:
+    """The unique tags that a build may have; none without a version."""
+    version = version_of(build)
+    return unique_tags(build, version) if version else ()
+
+
 def unique_tags(build: Build, version: Version) -> tuple[str, str]:
     """The tag to the minute, and the one to the second for where two would be the same."""
-    base, at = f"{fit(version.text)}{suffix(build.track)}", moment(build).astimezone(UTC)
+    base, at = exact_tag(build, version), moment(build).astimezone(UTC)
     return f"{base}-{at:%Y%m%d%H%M}", f"{base}-{at:%Y%m%d%H%M%S}"
 
 
@@ -97,7 +117,8 @@ def moves(builds: Iterable[Build]) -> Iterator[tuple[Build, list[tuple[str, str 
     held: dict[str, _Release] = {}
     for release in _releases(builds):
         moved: list[tuple[str, str | None]] = []
-        for name in moving_names(release.build, release.version):
+        build, version = release.build, release.version
+        for name in dict.fromkeys((exact_tag(build, version), *line_tags(build, version).values())):
             before = held.get(name)
             _keep(held, name, release)
             if held[name] is release:
@@ -105,16 +126,10 @@ def moves(builds: Iterable[Build]) -> Iterator[tuple[Build, list[tuple[str, str 
         yield release.build, moved
 
 
-def moving_names(build: Build, version: Version) -> tuple[str, ...]:
-    """The tags that move which a build can have: its exact version, and the lines that it is in."""
-    end = suffix(build.track)
-    return tuple(dict.fromkeys(f"{fit(text)}{end}" for text in (version.text, *version.lines)))
-
-
 def _releases(builds: Iterable[Build], constraint: "re.Pattern[str] | None" = None) -> list[_Release]:
     return [
         _Release(build, version)
-        for build in sorted(builds, key=lambda build: (build.seen, build.track, build.digest))
+        for build in sorted(builds, key=lambda build: build.order)
         if (version := version_of(build)) and (constraint is None or constraint.search(version.text))
     ]
 
@@ -122,11 +137,7 @@ def _releases(builds: Iterable[Build], constraint: "re.Pattern[str] | None" = No
 def _settled(builds: Iterable[Build], published: Mapping[str, str]) -> dict[str, str]:
     """The unique tags that are published already."""
     return {
-        name: build.digest
-        for build in builds
-        if (version := version_of(build))
-        for name in unique_tags(build, version)
-        if published.get(name) == build.digest
+        name: build.digest for build in builds for name in unique_tags_of(build) if published.get(name) == build.digest
     }
 
 
@@ -146,7 +157,7 @@ def _unique(
             continue
         for name in names:
             if not is_tag(name):
-                warnings.append(f"tag {name[:60]}... is left out: {len(name)} characters, a tag holds 128")
+                warnings.append(_too_long(name))
                 break
             if name not in reserved and tags.get(name, build.digest) == build.digest:
                 tags[name] = build.digest
@@ -161,10 +172,9 @@ def _moving(releases: Iterable[_Release]) -> Iterator[tuple[str, str]]:
     exact: dict[str, _Release] = {}
     lines: dict[str, _Release] = {}
     for release in releases:
-        end = suffix(release.build.track)
-        _keep(exact, f"{fit(release.version.text)}{end}", release)
-        for line in release.version.lines:
-            _keep(lines, f"{fit(line)}{end}", release)
+        _keep(exact, exact_tag(release.build, release.version), release)
+        for name in line_tags(release.build, release.version).values():
+            _keep(lines, name, release)
     for newest in (exact, lines):
         for name, release in sorted(newest.items()):
             yield name, release.build.digest

@@ -9,7 +9,7 @@ import jinja2
 from generator.record.index import Build, Catalogue, ImageIndex
 from generator.record.merge import newest_release
 from generator.record.packages import Contents
-from generator.record.tags import fit, suffix, unique_tags, version_of
+from generator.record.tags import exact_tag, line_tags, unique_tags, version_of
 from generator.render.story import current, entries, years
 
 RECENT = 20
@@ -86,5 +86,6 @@ def _pull_tag(index: ImageIndex, build: Build | None) -> str | None:
     version = version_of(build) if build else None
     if build is None or version is None:
         return None
-    names = [f"{fit(text)}{suffix(build.track)}" for text in (version.lines[0], version.text)]
-    return next((name for name in (*names, *unique_tags(build, version)) if index.tags.get(name) == build.digest), None)
+    narrowest = next(iter(line_tags(build, version).values()))
+    names = (narrowest, exact_tag(build, version), *unique_tags(build, version))
+    return next((name for name in names if index.tags.get(name) == build.digest), None)

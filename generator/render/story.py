@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from generator.query.difference import Difference, difference
 from generator.record.index import Build, ImageIndex
-from generator.record.tags import moves, suffix, unique_tags, version_of
+from generator.record.tags import moves, suffix, unique_tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
     before: dict[str, frozenset[str]] = {}
     told: list[Entry] = []
     for build in index.builds:
-        key = build.track, build.digest
+        key = build.key
         packages = contents.get(key)
         known = before.get(build.track)
         told.append(
             Entry(
                 build=build,
-                unique=tuple(name for name in _unique(build) if index.tags.get(name) == build.digest),
+                unique=tuple(name for name in unique_tags_of(build) if index.tags.get(name) == build.digest),
                 moved=tuple(moved.get(key, ())),
                 packages=None if packages is None else len(packages),
                 changes=None if packages is None or known is None else difference(known, packages),
@@ -52,28 +52,25 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
 
 def current(index: ImageIndex) -> dict[str, list[tuple[Build, list[str]]]]:
     """For each track, the builds that moving tags point at, newest first, each with its tags, longest first."""
-    unique = {name for build in index.builds for name in _unique(build)}
+    unique = {name for build in index.builds for name in unique_tags_of(build)}
     tags: dict[tuple[str, str], list[str]] = {}
-    builds = {(build.track, build.digest): build for build in index.builds}
+    tracks: dict[str, list[str]] = {}
+    for build in index.builds:
+        tracks.setdefault(build.digest, []).append(build.track)
+    builds = {build.key: build for build in index.builds}
     for name, digest in index.tags.items():
         if name not in unique:
-            tags.setdefault(_owner(index, name, digest), []).append(name)
+            tags.setdefault((_owner(tracks[digest], name), digest), []).append(name)
     by_track: dict[str, list[tuple[Build, list[str]]]] = {}
     for key in sorted(tags, key=lambda key: builds[key].seen, reverse=True):
         by_track.setdefault(key[0], []).append((builds[key], sorted(tags[key], key=len, reverse=True)))
     return dict(sorted(by_track.items()))
 
 
-def _owner(index: ImageIndex, name: str, digest: str) -> tuple[str, str]:
-    """Which of a digest's builds a tag is of: the same digest can stand on several tracks."""
-    tracks = [build.track for build in index.builds if build.digest == digest]
+def _owner(tracks: list[str], name: str) -> str:
+    """Which of the `tracks` that its digest stands on a tag is of."""
     fitting = [track for track in tracks if name.endswith(suffix(track))]
-    return max(fitting or tracks, key=lambda track: len(suffix(track))), digest
-
-
-def _unique(build: Build) -> tuple[str, ...]:
-    version = version_of(build)
-    return unique_tags(build, version) if version else ()
+    return max(fitting or tracks, key=lambda track: len(suffix(track)))
 
 
 def _moved(index: ImageIndex) -> dict[tuple[str, str], list[Moved]]:
@@ -83,7 +80,7 @@ def _moved(index: ImageIndex) -> dict[tuple[str, str], list[Moved]]:
         for name, before in names:
             if name in index.tags:
                 groups.setdefault(before, []).append(name)
-        told[build.track, build.digest] = [Moved(tuple(tags), before) for before, tags in groups.items()]
+        told[build.key] = [Moved(tuple(tags), before) for before, tags in groups.items()]
     return told
 
 

@@ -146,7 +146,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """What refers to `digest`, by the API or else the fallback tag (distribution-spec, "Listing Referrers")."""
         what = f"referrers of {digest}"
-        url = f"{self.prefix}://{self.container.registry}/v2/{self.repository.api_path}/referrers/{digest}"
+        url = self._url(f"referrers/{digest}")
         found: list[Descriptor] = []
         try:
             for _ in range(_PAGES):
@@ -172,7 +172,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         def page(start: datetime | None, end: datetime | None) -> frozenset[history.Sighting]:
             bounds = {"start": start, "end": end}
             query = urlencode({key: _iso(at) for key, at in bounds.items() if at})
-            url = f"{self.prefix}://{self.container.registry}/v2/{self.repository.api_path}/_chainguard/history/{tag}"
+            url = self._url(f"_chainguard/history/{tag}")
             what = f"history of {tag}"
             _, body = self._get(f"{url}?{query}" if query else url, self.limits.blob, what)
             return history.parse_page(body, f"{self.repository}: {what}")
@@ -263,6 +263,10 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             raise
         except UpstreamError as error:
             raise type(error)(f"{self.repository}: {error}") from None
+
+    def _url(self, endpoint: str) -> str:
+        """Of what oras has no words for."""
+        return f"{self.prefix}://{self.container.registry}/v2/{self.repository.api_path}/{endpoint}"
 
     def _manifest_url(self, reference: str) -> str:
         return f"{self.prefix}://{self.container.manifest_url(reference)}"

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.record.index import Build, encode
-from generator.record.packages import PackageLog, compact, expand
+from generator.record.index import Build, PackageLog, encode
+from generator.record.packages import compact, expand
 from tests.generator.conftest import Index
 from tests.generator.test_tags import build
 from tests.upstream import ExampleUpstream

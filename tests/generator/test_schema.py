@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from generator.record.index import Catalogue, ImageIndex, Summary, encode, schema
-from generator.record.packages import PackageLog
+from generator.record.index import Catalogue, ImageIndex, PackageLog, Summary, encode, schema
 from tests.generator.conftest import Index
 
 INDEX = Path(__file__).parents[2] / "index"
