@@ -38,7 +38,8 @@ The upstream behind it is an example on this machine ({upstream}): no account, n
 @contextlib.contextmanager
 def serve(port: int) -> Iterator[None]:
     """A server process; raises `RuntimeError` where it does not come up."""
-    command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port), "--log-level", "warning"]
+    # Clients try TLS first; uvicorn's warning of each such try would be what a newcomer sees of a pull that works.
+    command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port), "--log-level", "error"]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         for _ in range(100):
