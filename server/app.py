@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .answers import Answers
+from .current import Current
 from .errors import RegistryError, StartError, TransferBrokenError, UpstreamError
-from .index import Index
 from .manifests import Manifests
 from .pages import Pages
 from .registry import Registry
@@ -66,12 +66,12 @@ class Server:
     def start(self) -> None:
         """Raises StartError."""
         settings = self._settings or Settings.from_environment()
-        index = Index(Path(settings.index))
+        current = Current(Path(settings.index))
         self._upstream = Upstream(settings.timeout, settings.manifest_limit)
         manifests = Manifests(self._upstream, settings.manifest_cache)
-        registry = Registry(index, self._upstream, manifests)
-        pages = Pages(index, settings.public_url)
-        self._answers = Answers(index)
+        registry = Registry(current, self._upstream, manifests)
+        pages = Pages(current, settings.public_url)
+        self._answers = Answers(current.index)
         self._app = Starlette(
             routes=[*registry.routes(), *pages.routes()],
             exception_handlers={RegistryError: _registry_error, HTTPException: _http_error},

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from .index import Index
+from .current import Current
 
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
@@ -23,8 +23,8 @@ class Pages:
     Pages are rendered in threads: a long one holds up no pull.
     """
 
-    def __init__(self, index: Index, public_url: str | None) -> None:
-        self._index = index
+    def __init__(self, current: Current, public_url: str | None) -> None:
+        self._current = current
         self._public_host = (public_url or "").partition("://")[2].rstrip("/")
 
     def routes(self) -> list[Route]:
@@ -34,13 +34,13 @@ class Pages:
         return PlainTextResponse("ok")
 
     def catalogue(self, request: Request) -> Response:
-        return self._page(request, "catalogue.html", 200, index=self._index)
+        return self._page(request, "catalogue.html", 200, index=self._current.index)
 
     def image(self, request: Request) -> Response:
-        name = request.path_params["name"].rstrip("/")
-        if name not in self._index.images:
+        name, index = request.path_params["name"].rstrip("/"), self._current.index
+        if name not in index.images:
             return self._page(request, "missing.html", 404)
-        image, summary = self._index.images[name], self._index.summaries[name]
+        image, summary = index.images[name], index.summaries[name]
         return self._page(request, "image.html", 200, name=name, image=image, summary=summary)
 
     def _page(self, request: Request, template: str, status: int, **context: object) -> Response:

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from . import blobs, listings, wire
 from .answers import IMMUTABLE, MOVING, described, moved
+from .current import Current
 from .errors import API_VERSION, RegistryError, UpstreamError
-from .index import Build, Index
+from .index import Build
 from .manifests import Manifest, Manifests
 from .names import is_digest, is_name, is_tag
 from .upstream import Upstream
@@ -25,11 +26,10 @@ class _Tags(msgspec.Struct):
 
 
 class Registry:
-    def __init__(self, index: Index, upstream: Upstream, manifests: Manifests) -> None:
-        self._index = index
+    def __init__(self, current: Current, upstream: Upstream, manifests: Manifests) -> None:
+        self._current = current
         self._upstream = upstream
         self._manifests = manifests
-        self._names = sorted(index.images)
 
     def routes(self) -> list[Route]:
         return [
@@ -42,19 +42,19 @@ class Registry:
         ]
 
     async def catalogue(self, request: Request) -> Response:
-        part, following = listings.page(request, self._names)
+        part, following = listings.page(request, sorted(self._current.index.images))
         return _list({"repositories": part}, "/v2/_catalog", following)
 
     async def tags(self, request: Request) -> Response:
         name = _name(request)
-        image = self._index.images.get(name)
+        image = self._current.index.images.get(name)
         if image and image.listing:
             part, following = listings.page(request, image.listing)
         else:
             listings.page_size(request.query_params)
             unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
             endpoint = f"tags/list{listings.asked(request)}"
-            response, body = await self._upstream.fetch(self._index.repository(name), endpoint, unknown)
+            response, body = await self._upstream.fetch(self._current.index.repository(name), endpoint, unknown)
             part, following = wire.decode(response, body, _Tags).tags or [], listings.following(response)
         return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following)
 
@@ -65,16 +65,16 @@ class Registry:
         if not is_tag(reference):
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
         try:
-            return _manifest(await self._manifests.by_tag(self._index.repository(name), reference), MOVING)
+            return _manifest(await self._manifests.by_tag(self._current.index.repository(name), reference), MOVING)
         except UpstreamError:
-            image = self._index.images.get(name)
+            image = self._current.index.images.get(name)
             track = image and image.tracks.get(reference)
             if not image or not track or track.digest not in image.by_digest:
                 raise
             return _known(request, image.by_digest[track.digest])
 
     async def _manifest_by_digest(self, request: Request, name: str, digest: str) -> Response:
-        image, repository = self._index.images.get(name), self._index.repository(name)
+        image, repository = self._current.index.images.get(name), self._current.index.repository(name)
         build = image.by_digest.get(digest) if image else None
         if build and request.method == "HEAD":
             return _known(request, build)
@@ -84,7 +84,7 @@ class Registry:
         return _manifest(manifest, IMMUTABLE, build.media_type if build else None)
 
     async def blob(self, request: Request) -> Response:
-        repository, digest = self._index.repository(_name(request)), _digest(request)
+        repository, digest = self._current.index.repository(_name(request)), _digest(request)
         if repository.tokenless:
             return blobs.redirect(repository.url(f"blobs/{digest}"), MOVING)
         return await blobs.relay(self._upstream, repository, digest, request)
@@ -94,7 +94,7 @@ class Registry:
         name, path = _name(request), f"referrers/{_digest(request)}"
         unknown = RegistryError(404, "MANIFEST_UNKNOWN", "upstream does not list referrers")
         endpoint = f"{path}{listings.asked(request)}"
-        response, body = await self._upstream.fetch(self._index.repository(name), endpoint, unknown)
+        response, body = await self._upstream.fetch(self._current.index.repository(name), endpoint, unknown)
         link = listings.link(f"/v2/{name}/{path}", listings.following(response))
         headers = {**API_VERSION, **link, **wire.kept(response.headers, "OCI-Filters-Applied")}
         return Response(body, 200, headers, "application/vnd.oci.image.index.v1+json")
