@@ -25,7 +25,8 @@ class RegistryError(Exception):
 
     def response(self) -> Response:
         body = msgspec.json.encode({"errors": [{"code": self.code, "message": str(self)}]})
-        return Response(body, self.status, {**API_VERSION, **self.headers}, "application/json")
+        headers = {**API_VERSION, "Cache-Control": "no-store", **self.headers}
+        return Response(body, self.status, headers, "application/json")
 
 
 class UpstreamError(RegistryError):
@@ -33,3 +34,10 @@ class UpstreamError(RegistryError):
 
     def __init__(self, message: str, status: int = 502) -> None:
         super().__init__(status, "UNAVAILABLE", message)
+
+
+class UnauthorizedError(RegistryError):
+    """Upstream wants a token, or a better one. Without passthrough there is none that a client could bring."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "DENIED", "upstream does not give this to anonymous clients")

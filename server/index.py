@@ -1,8 +1,9 @@
 """The index: what the generator knows of each image, loaded from its JSON files."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,10 @@ from .names import DIGEST, MEDIA_TYPE, NAME, TAG, Auth, Repository
 
 Tag = Annotated[str, Meta(pattern=TAG)]
 Digest = Annotated[str, Meta(pattern=DIGEST)]
+Files = dict[Path, tuple[int, int, int] | None]
+Time = Annotated[datetime, Meta(tz=True)]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Build(Struct, frozen=True, gc=False, rename="camel"):
@@ -23,7 +28,18 @@ class Build(Struct, frozen=True, gc=False, rename="camel"):
     size: Annotated[int, Meta(ge=0)]
     track: str
     version: str | None = None
-    created: str | None = None
+    created: Time | None = None
+    seen: Time | None = None
+
+    @property
+    def when(self) -> datetime | None:
+        """When its track began to point at it."""
+        return self.seen or self.created
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was made, or seen where it hides that (1970, as reproducible builds do)."""
+        return self.created if self.created and self.created > _EPOCH else self.seen
 
 
 class Track(Struct, frozen=True, gc=False):
@@ -48,6 +64,10 @@ class Image(Struct, dict=True):
             if digest not in self.by_digest:
                 raise ValueError(f"tag {tag} points at {digest}, which is not in builds")
 
+    def build(self, tag: str) -> Build | None:
+        digest = self.tags.get(tag)
+        return self.by_digest[digest] if digest else None
+
     @cached_property
     def listing(self) -> list[str]:
         """Every tag that can be asked for, sorted."""
@@ -59,14 +79,13 @@ class Summary(Struct):
 
     repository: str
     refreshed: bool
+    frozen: bool = False
+    package: str | None = None
     version: str | None = None
-    created: str | None = None
+    digest: Digest | None = None
+    created: Time | None = None
+    builds: int = 0
     tags: int = 0
-
-    @property
-    def tag(self) -> str:
-        """The tag of the newest version, or upstream's own."""
-        return re.sub(r"[^A-Za-z0-9_.-]", "_", self.version or "latest")
 
 
 class _Catalogue(Struct):
@@ -76,30 +95,58 @@ class _Catalogue(Struct):
 
 
 class Index:
-    """Reads `folder`. Raises StartError, naming the file and what is wrong in it."""
+    """
+    Reads `folder`. Raises StartError, naming the file and what is wrong in it.
+
+    `files` has the identity that each file had when it was read. `home` is a repository of the index's `upstream`.
+    """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "index.json"
+        self.files: Files = {path: identity(path)}
         if not path.is_file():
             raise StartError(f"{path}: no index here; `reverse-registry refresh --index {folder}` writes one")
         with _named(path):
             catalogue = msgspec.json.decode(path.read_bytes(), type=_Catalogue)
             Repository.parse(f"{catalogue.upstream}/name")
             self.upstream, self.summaries = catalogue.upstream, catalogue.images
-            self.images = {name: _image(folder, name, summary) for name, summary in self.summaries.items()}
+            self.images = {name: self._image(folder, name, summary) for name, summary in self.summaries.items()}
+        sources = [image.source for image in self.images.values()]
+        self._auth = {source.host: source.auth for source in sources if source.auth}
+        self.home = self._with_auth(Repository.parse(f"{self.upstream}/name"))
+
+    def newest(self, name: str) -> Build | None:
+        """The build of an image's newest version, else the one seen last."""
+        image, digest = self.images[name], self.summaries[name].digest
+        return image.by_digest.get(digest or "") or (image.builds[-1] if image.builds else None)
 
     def repository(self, name: str) -> Repository:
         """Where `name` lives upstream, whether the index has it or not."""
         image = self.images.get(name)
-        return image.source if image else Repository.parse(f"{self.upstream}/{name}")
+        return self._with_auth(image.source if image else Repository.parse(f"{self.upstream}/{name}"))
+
+    def _with_auth(self, repository: Repository) -> Repository:
+        """A registry that asks for tokens does so for each of its repositories."""
+        if repository.auth or repository.tokenless or repository.host not in self._auth:
+            return repository
+        return replace(repository, auth=self._auth[repository.host])
+
+    def _image(self, folder: Path, name: str, summary: Summary) -> Image:
+        path = folder / name / "index.json"
+        self.files[path] = identity(path)
+        if not summary.refreshed:
+            return Image(summary.repository)
+        with _named(path):
+            return msgspec.json.decode(path.read_bytes(), type=Image)
 
 
-def _image(folder: Path, name: str, summary: Summary) -> Image:
-    if not summary.refreshed:
-        return Image(summary.repository)
-    path = folder / name / "index.json"
-    with _named(path):
-        return msgspec.json.decode(path.read_bytes(), type=Image)
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file is another one than it was: nanoseconds, size, inode. None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @contextmanager

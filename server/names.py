@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,7 +20,7 @@ is_media_type = re.compile(MEDIA_TYPE).match
 
 _is_path = re.compile(_PATH).match
 _is_host = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?\Z").match
-_is_loopback = re.compile(r"(?:(?:.+\.)?localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?\Z", re.IGNORECASE).match
+is_loopback = re.compile(r"(?:(?:.+\.)?localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?\Z", re.IGNORECASE).match
 
 
 def digest_of(body: bytes, like: str) -> str:
@@ -38,12 +38,18 @@ class Auth(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where an image comes from. `auth` is None if it has to be asked for; `tokenless`: known to be unneeded."""
+    """
+    Where an image comes from.
+
+    `auth` is None if it has to be asked for; `tokenless`: known to be unneeded. `token` is the client's own, in
+    passthrough: as part of the key of all that is kept, so that nobody is given what another one may see.
+    """
 
     host: str
     path: str
     auth: Auth | None = None
     tokenless: bool = False
+    token: str | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, text: str, auth: Auth | None = None, tokenless: bool = False) -> "Repository":
@@ -57,4 +63,4 @@ class Repository:
 
     def url(self, endpoint: str) -> str:
         """Over plain HTTP on the machine itself, as docker does."""
-        return f"{'http' if _is_loopback(self.host) else 'https'}://{self.host}/v2/{self.path}/{endpoint}"
+        return f"{'http' if is_loopback(self.host) else 'https'}://{self.host}/v2/{self.path}/{endpoint}"

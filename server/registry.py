@@ -1,6 +1,7 @@
 """The endpoints under /v2/ (OCI distribution specification 1.1): what the index knows, and upstream for the rest."""
 
 import re
+from dataclasses import replace
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -9,12 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import blobs, listings, wire
-from .answers import IMMUTABLE, MOVING, described, moved
+from .answers import IMMUTABLE, MOVING, SECONDS, described, moved
+from .conditional import entity_tag, is_unchanged
 from .current import Current
-from .errors import API_VERSION, RegistryError, UpstreamError
+from .errors import API_VERSION, RegistryError, UnauthorizedError, UpstreamError
 from .index import Build
-from .manifests import Manifest, Manifests
-from .names import is_digest, is_name, is_tag
+from .manifests import INDEX, Descriptor, Manifest, Manifests
+from .names import Repository, is_digest, is_name, is_tag
+from .passthrough import Passthrough
+from .referrers import Referrers
 from .upstream import Upstream
 
 # Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
@@ -26,13 +30,21 @@ class _Tags(msgspec.Struct):
 
 
 class Registry:
-    def __init__(self, current: Current, upstream: Upstream, manifests: Manifests) -> None:
+    """Without `passthrough` every call upstream is an anonymous one."""
+
+    def __init__(
+        self, current: Current, upstream: Upstream, manifests: Manifests, passthrough: Passthrough | None
+    ) -> None:
         self._current = current
         self._upstream = upstream
         self._manifests = manifests
+        self._referrers = Referrers(upstream, manifests)
+        self._passthrough = passthrough
 
     def routes(self) -> list[Route]:
         return [
+            Route("/v2", self.version),
+            Route("/v2/", self.version),
             Route("/v2/_catalog", self.catalogue),
             Route("/v2/{name:path}/tags/list", self.tags),
             Route("/v2/{name:path}/manifests/{reference}", self.manifest),
@@ -41,22 +53,35 @@ class Registry:
             Route("/v2/{path:path}", self.nothing),
         ]
 
+    def _repository(self, request: Request, name: str) -> Repository:
+        """Where `name` is read, and with whose token. Raises RegistryError where a token is needed and not given."""
+        repository = self._current.index.repository(name)
+        if self._passthrough:
+            return replace(repository, token=self._passthrough.authorize(request, repository, name))
+        return repository
+
+    async def version(self, request: Request) -> Response:
+        if self._passthrough and self._current.index.home.auth:
+            self._passthrough.authorize(request)
+        return Response(b"{}", 200, API_VERSION, "application/json")
+
     async def catalogue(self, request: Request) -> Response:
+        if self._passthrough and self._current.index.home.auth:
+            self._passthrough.authorize(request)
         part, following = listings.page(request, sorted(self._current.index.images))
-        return _list({"repositories": part}, "/v2/_catalog", following)
+        return _list({"repositories": part}, "/v2/_catalog", following, MOVING)
 
     async def tags(self, request: Request) -> Response:
         name = _name(request)
-        image = self._current.index.images.get(name)
+        image, repository = self._current.index.images.get(name), self._repository(request, name)
         if image and image.listing:
             part, following = listings.page(request, image.listing)
-        else:
-            listings.page_size(request.query_params)
-            unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
-            endpoint = f"tags/list{listings.asked(request)}"
-            response, body = await self._upstream.fetch(self._current.index.repository(name), endpoint, unknown)
-            part, following = wire.decode(response, body, _Tags).tags or [], listings.following(response)
-        return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following)
+            return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, MOVING)
+        listings.page_size(request.query_params)
+        unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
+        response, body = await self._upstream.fetch(repository, f"tags/list{listings.asked(request)}", unknown)
+        part, following = wire.decode(response, body, _Tags).tags or [], listings.following(response)
+        return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, SECONDS)
 
     async def manifest(self, request: Request) -> Response:
         name, reference = _name(request), request.path_params["reference"]
@@ -64,43 +89,53 @@ class Registry:
             return await self._manifest_by_digest(request, name, _digest(request))
         if not is_tag(reference):
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
+        image, repository = self._current.index.images.get(name), self._repository(request, name)
+        if image and (build := image.build(reference)):
+            return _known(request, build)
         try:
-            return _manifest(await self._manifests.by_tag(self._current.index.repository(name), reference), MOVING)
+            if request.method == "HEAD":
+                return _manifest(request, await self._manifests.described(repository, reference), SECONDS)
+            return _manifest(request, await self._manifests.by_tag(repository, reference), SECONDS)
         except UpstreamError:
-            image = self._current.index.images.get(name)
             track = image and image.tracks.get(reference)
             if not image or not track or track.digest not in image.by_digest:
                 raise
             return _known(request, image.by_digest[track.digest])
 
     async def _manifest_by_digest(self, request: Request, name: str, digest: str) -> Response:
-        image, repository = self._current.index.images.get(name), self._current.index.repository(name)
+        image, repository = self._current.index.images.get(name), self._repository(request, name)
         build = image.by_digest.get(digest) if image else None
         if build and request.method == "HEAD":
-            return _known(request, build)
+            return _manifest(request, Descriptor(build.digest, build.media_type, build.size), IMMUTABLE)
         if repository.tokenless:
             return blobs.redirect(repository.url(f"manifests/{digest}"), MOVING)
         manifest = await self._manifests.by_digest(repository, digest)
-        return _manifest(manifest, IMMUTABLE, build.media_type if build else None)
+        return _manifest(request, manifest, IMMUTABLE)
 
     async def blob(self, request: Request) -> Response:
-        repository, digest = self._current.index.repository(_name(request)), _digest(request)
+        name, digest = _name(request), _digest(request)
+        repository = self._repository(request, name)
         if repository.tokenless:
             return blobs.redirect(repository.url(f"blobs/{digest}"), MOVING)
         return await blobs.relay(self._upstream, repository, digest, request)
 
     async def referrers(self, request: Request) -> Response:
-        """Upstream's list; its 404 sends the client to the fallback tag."""
-        name, path = _name(request), f"referrers/{_digest(request)}"
-        unknown = RegistryError(404, "MANIFEST_UNKNOWN", "upstream does not list referrers")
-        endpoint = f"{path}{listings.asked(request)}"
-        response, body = await self._upstream.fetch(self._current.index.repository(name), endpoint, unknown)
-        link = listings.link(f"/v2/{name}/{path}", listings.following(response))
-        headers = {**API_VERSION, **link, **wire.kept(response.headers, "OCI-Filters-Applied")}
-        return Response(body, 200, headers, "application/vnd.oci.image.index.v1+json")
+        name, digest, wanted = _name(request), _digest(request), request.query_params.get("artifactType")
+        repository = self._repository(request, name)
+        body, following, is_filtered = await self._referrers.of(repository, digest, listings.asked(request), wanted)
+        filters = {"OCI-Filters-Applied": "artifactType"} if is_filtered else {}
+        headers = {**API_VERSION, **listings.link(f"/v2/{name}/referrers/{digest}", following), **filters}
+        return Response(body, 200, {**headers, "Cache-Control": SECONDS}, INDEX)
 
     async def nothing(self, request: Request) -> Response:
         raise HTTPException(404)
+
+    async def unauthorized(self, request: Request, error: Exception) -> Response:
+        """Upstream does not take the token: in passthrough the client is asked for a better one."""
+        assert isinstance(error, UnauthorizedError)  # noqa: S101
+        if self._passthrough:
+            return self._passthrough.challenge(request.path_params.get("name", ""), "invalid_token").response()
+        return error.response()
 
 
 def _name(request: Request) -> str:
@@ -117,8 +152,8 @@ def _digest(request: Request) -> str:
     return digest
 
 
-def _list(body: object, path: str, following: str) -> Response:
-    headers = {**API_VERSION, **listings.link(path, following)}
+def _list(body: object, path: str, following: str, cache_control: str) -> Response:
+    headers = {**API_VERSION, **listings.link(path, following), "Cache-Control": cache_control}
     return Response(msgspec.json.encode(body), 200, headers, "application/json")
 
 
@@ -129,6 +164,11 @@ def _known(request: Request, build: Build) -> Response:
     return response
 
 
-def _manifest(manifest: Manifest, cache_control: str, media_type: str | None = None) -> Response:
-    headers = {**API_VERSION, "Docker-Content-Digest": manifest.digest, "Cache-Control": cache_control}
-    return Response(manifest.body, 200, headers, media_type or manifest.media_type)
+def _manifest(request: Request, manifest: Descriptor, cache_control: str) -> Response:
+    """The manifest, or for HEAD what would be sent of it."""
+    tag = entity_tag(manifest.digest)
+    headers = {**API_VERSION, "Docker-Content-Digest": manifest.digest, "Cache-Control": cache_control, "ETag": tag}
+    if is_unchanged(request, tag):
+        return Response(None, 304, headers)
+    body = manifest.body if isinstance(manifest, Manifest) else b""
+    return Response(body, 200, {**headers, "Content-Length": str(manifest.size)}, manifest.media_type)

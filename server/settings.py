@@ -28,6 +28,9 @@ class Settings(Struct, frozen=True, rename=lambda field: f"REVERSE_REGISTRY_{fie
             settings = msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             raise StartError(f"environment: {error}") from None
-        if settings.auth != "anonymous":
-            raise StartError("REVERSE_REGISTRY_AUTH=passthrough is not available yet: leave it at anonymous")
+        if settings.auth == "passthrough" and not settings.public_url:
+            raise StartError(
+                "REVERSE_REGISTRY_AUTH=passthrough needs REVERSE_REGISTRY_PUBLIC_URL: "
+                "clients are told there where their credentials go"
+            )
         return settings

@@ -7,8 +7,9 @@ from typing import Annotated
 import httpx
 import msgspec
 
-from . import wire
+from . import addresses, wire
 from .cache import Cache
+from .client import Client
 from .errors import RegistryError, UpstreamError
 from .names import Auth, Repository
 
@@ -38,7 +39,7 @@ class _Answer(msgspec.Struct, gc=False):
 class Tokens:
     """Tokens are kept until shortly before they expire; all who wait for the same one share a request."""
 
-    def __init__(self, client: httpx.AsyncClient, timeout: float) -> None:
+    def __init__(self, client: Client, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
         self._tokens: Cache[Repository, Token] = Cache(CACHE_LIMIT, lambda token: 1024 + len(token.value))
@@ -69,11 +70,8 @@ class Tokens:
 
     async def _request(self, repository: Repository, auth: Auth) -> Token:
         async with wire.call(repository.host, self._timeout):
-            url = httpx.URL(auth.realm)
-            if url.scheme not in ("http", "https") or url.userinfo:
-                raise UpstreamError(f"the token endpoint of {repository.host} is not an http(s) address")
-            service = {"service": auth.service} if auth.service else {}
-            url = url.copy_merge_params({**service, "scope": f"repository:{repository.path}:pull"})
+            url = await endpoint(repository, auth)
+            url = url.copy_add_param("scope", f"repository:{repository.path}:pull")
             async with self._client.stream("GET", url) as response:
                 if response.status_code != 200:
                     raise wire.refusal(response, RegistryError(403, "DENIED", "upstream gives no anonymous token"))
@@ -85,6 +83,15 @@ class Tokens:
         stated = answer.expires_in or 0
         lifetime = min(stated, LONGEST_LIFETIME) if stated > 0 else LIFETIME
         return Token(value, monotonic() + lifetime - min(MARGIN, lifetime / 2))
+
+
+async def endpoint(repository: Repository, auth: Auth) -> httpx.URL:
+    """The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted."""
+    home, url = httpx.URL(repository.url("")), httpx.URL(auth.realm)
+    if url.scheme not in {"https", home.scheme} or not url.host or url.userinfo:
+        raise UpstreamError(f"the token endpoint of {repository.host} is not an {home.scheme} address")
+    await addresses.follow(url, home.host)
+    return url.copy_set_param("service", auth.service) if auth.service else url
 
 
 def bearer(challenge: str) -> Auth | None:

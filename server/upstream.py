@@ -1,11 +1,11 @@
-"""Calls to upstream registries, with our own anonymous token and never anybody else's."""
+"""Calls to upstream registries: with our own anonymous token, or in passthrough with the client's."""
 
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from . import wire
+from . import addresses, wire
+from .client import Client
 from .errors import RegistryError, UpstreamError
 from .names import Repository
 from .tokens import Tokens
@@ -16,30 +16,22 @@ MAX_REDIRECTS = 5
 class Upstream:
     """`timeout` is in seconds for a whole call, `limit` in bytes for an answer that is held in memory."""
 
-    def __init__(self, timeout: float, limit: int) -> None:
-        self._client = httpx.AsyncClient(
-            timeout=timeout,
-            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": "reverse-registry", "Accept-Encoding": "identity"},
-        )
-        self._tokens = Tokens(self._client, timeout)
+    def __init__(self, client: Client, timeout: float, limit: int) -> None:
+        self._client = client
+        self._tokens = Tokens(client, timeout)
         self._timeout = timeout
         self._limit = limit
 
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
     async def fetch(
-        self, repository: Repository, endpoint: str, unknown: RegistryError, accept: str = "*/*"
+        self, repository: Repository, endpoint: str, unknown: RegistryError, accept: str = "*/*", method: str = "GET"
     ) -> tuple[httpx.Response, bytes]:
         """An answer and its whole body, redirects followed. Raises RegistryError: `unknown` if upstream has none."""
         async with wire.call(repository.host, self._timeout):
-            response = await self._follow(repository, "GET", endpoint, {"Accept": accept}, abroad=True)
+            response = await self._follow(repository, method, endpoint, {"Accept": accept}, abroad=True)
             if response.status_code != 200:
                 raise wire.refusal(response, unknown)
             try:
-                return response, await wire.read(response, self._limit)
+                return response, await wire.read(response, self._limit) if method == "GET" else b""
             finally:
                 await response.aclose()
 
@@ -54,23 +46,28 @@ class Upstream:
         self, repository: Repository, method: str, endpoint: str, headers: Mapping[str, str], abroad: bool
     ) -> httpx.Response:
         request = self._client.build_request(method, repository.url(endpoint), headers=headers)
-        home = _origin(request)
+        home = request.url
         for _ in range(1 + MAX_REDIRECTS):
-            response = await self._send(repository, request, with_token=_origin(request) == home)
+            response = await self._send(repository, request, with_token=_origin(request.url) == _origin(home))
             if response.status_code in (200, 206):
                 return response
             await wire.discard(response)
-            if not response.next_request or not (abroad or _origin(response.next_request) == home):
+            if not response.next_request:
                 return response
             request = response.next_request
+            if _origin(request.url) != _origin(home):
+                if not abroad:
+                    await addresses.hand_on(request.url, home.host)
+                    return response
+                await addresses.follow(request.url, home.host)
         raise UpstreamError(f"{repository.host} redirects in circles")
 
     async def _send(self, repository: Repository, request: httpx.Request, with_token: bool) -> httpx.Response:
-        token = await self._tokens.current(repository) if with_token else None
+        token = await self._token(repository) if with_token else None
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
         response = await self._client.send(request, stream=True)
-        if response.status_code == 401 and with_token:
+        if response.status_code == 401 and with_token and not repository.token:
             await wire.discard(response)
             challenge = ", ".join(response.headers.get_list("www-authenticate"))
             token = await self._tokens.renewed(repository, challenge, refused=token)
@@ -79,6 +76,9 @@ class Upstream:
                 response = await self._client.send(request, stream=True)
         return response
 
+    async def _token(self, repository: Repository) -> str | None:
+        return repository.token or await self._tokens.current(repository)
 
-def _origin(request: httpx.Request) -> tuple[str, str, int | None]:
-    return request.url.scheme, request.url.host, request.url.port
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port

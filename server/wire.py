@@ -9,7 +9,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from .errors import RegistryError, UpstreamError
+from .errors import RegistryError, UnauthorizedError, UpstreamError
 
 SMALL = 16 * 1024
 
@@ -74,14 +74,16 @@ def decode(response: httpx.Response, body: bytes, kind: type[T]) -> T:
 def refusal(response: httpx.Response, unknown: RegistryError) -> RegistryError:
     """What an answer that is no success means; `unknown` if upstream does not have what was asked for."""
     host, status = response.url.host, response.status_code
-    if status in (401, 403):
-        return RegistryError(403, "DENIED", "upstream does not give this to anonymous clients")
+    if status == 401:
+        return UnauthorizedError()
+    if status == 403:
+        return RegistryError(403, "DENIED", "upstream does not give this to you")
     if status == 416:
         return RegistryError(416, "SIZE_INVALID", "there is no such range", kept(response.headers, "Content-Range"))
     if status == 429:
         return RegistryError(
             429, "TOOMANYREQUESTS", f"{host} is asked too often", kept(response.headers, "Retry-After")
         )
-    if status in (503, 504):
-        return UpstreamError(f"{host} answered {status}", status)
-    return unknown if 400 <= status < 500 else UpstreamError(f"{host} answered {status}")
+    if status in (400, 404, 405, 410):
+        return unknown
+    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502)

@@ -108,23 +108,6 @@ def test_the_catalogue_has_the_images_of_the_index(client: httpx.Client) -> None
     assert answer.links["next"]["url"] == "/v2/_catalog?n=1&last=postgres"
 
 
-def test_referrers_are_relayed_with_their_filter(client: httpx.Client, upstream: ExampleUpstream) -> None:
-    upstream.options.referrers = True
-    digest = upstream.store("nginx").tags["latest"]
-    answer = client.get(f"/v2/nginx/referrers/{digest}?artifactType=application/spdx%2Bjson")
-    assert answer.headers["content-type"] == "application/vnd.oci.image.index.v1+json"
-    assert answer.headers["oci-filters-applied"] == "artifactType"
-    assert answer.json()["manifests"] == []
-    assert upstream.requests.matching("/referrers/")[0].query == {"artifactType": "application/spdx+json"}
-
-
-def test_where_upstream_has_no_referrers_the_client_is_left_to_the_fallback_tag(
-    client: httpx.Client, upstream: ExampleUpstream
-) -> None:
-    digest = upstream.store("nginx").tags["latest"]
-    assert error(client.get(f"/v2/nginx/referrers/{digest}")) == (404, "MANIFEST_UNKNOWN")
-
-
 def test_the_attestations_of_a_platform_are_found_by_their_tag(client: httpx.Client, upstream: ExampleUpstream) -> None:
     tag = next(tag for tag in upstream.store("nginx").tags if tag.endswith(".att"))
     answer = client.get(f"/v2/nginx/manifests/{tag}")

@@ -34,7 +34,7 @@ def test_settings_come_from_the_environment() -> None:
         ("MANIFEST_LIMIT", "4MiB"),
         ("PUBLIC_URL", "registry.example.com"),
         ("PUBLIC_URL", "https://registry.example.com/path"),
-        ("AUTH", "passthrough"),
+        ("AUTH", "passthrough"),  # without PUBLIC_URL
         ("AUTH", "none"),
     ],
 )
@@ -47,7 +47,7 @@ def test_an_index_says_where_its_images_are(index: Path, upstream: ExampleUpstre
     loaded = Index(index)
     assert loaded.repository("nginx").url("x") == f"{upstream.url}/v2/chainguard/nginx/x"
     assert loaded.repository("nginx").auth is not None
-    assert loaded.repository("postgres").auth is None
+    assert loaded.repository("postgres").auth == loaded.repository("nginx").auth
     assert not loaded.repository("postgres").tokenless
     assert loaded.repository("some/thing").path == "chainguard/some/thing"
 

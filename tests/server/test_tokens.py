@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from server import manifests
 from server.names import Auth
 from server.tokens import bearer
 from tests.server.conftest import Serve, error, image, write
@@ -42,6 +43,18 @@ def test_no_time_is_lost_on_a_hostile_challenge() -> None:
     assert time.monotonic() - start < 2
 
 
+@pytest.fixture(autouse=True)
+def _tags_are_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "TAG_SECONDS", 0.0)
+
+
+@pytest.fixture
+def unrecorded(index: Path, upstream: ExampleUpstream) -> Path:
+    """An index that does not know of any realm."""
+    write(index, upstream, {})
+    return index
+
+
 def latest(client: httpx.Client, name: str = "nginx") -> httpx.Response:
     return client.get(f"/v2/{name}/manifests/latest")
 
@@ -55,8 +68,15 @@ def test_a_realm_that_the_index_names_is_asked_without_a_challenge(
     assert query == {"scope": "repository:chainguard/nginx:pull", "service": upstream.host}
 
 
-def test_a_realm_that_is_not_known_is_learned_once_for_the_registry(
+def test_a_realm_recorded_for_one_image_is_known_for_its_whole_registry(
     client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    assert latest(client, "postgres").status_code == 200
+    assert upstream.requests.count(status=401) == 0
+
+
+def test_a_realm_that_is_not_known_is_learned_once_for_the_registry(
+    unrecorded: Path, client: httpx.Client, upstream: ExampleUpstream
 ) -> None:
     assert latest(client, "postgres").status_code == 200
     assert latest(client, "python").status_code == 200
@@ -99,13 +119,15 @@ def test_a_loop_of_401_ends_in_a_refusal_of_our_own(client: httpx.Client, upstre
 
 @pytest.mark.parametrize("challenge", ["Basic realm=x", "", 'Bearer realm="ftp://x/"', 'Bearer realm="/token"'])
 def test_a_challenge_that_anonymous_clients_cannot_meet_is_no_hang(
-    client: httpx.Client, upstream: ExampleUpstream, challenge: str
+    unrecorded: Path, client: httpx.Client, upstream: ExampleUpstream, challenge: str
 ) -> None:
     upstream.inject(Fault(Answer(401, {"WWW-Authenticate": challenge}), path="/v2/", times=None))
     assert error(latest(client, "postgres"))[0] in (403, 502)
 
 
-def test_a_realm_that_was_learned_wrong_is_learned_anew(client: httpx.Client, upstream: ExampleUpstream) -> None:
+def test_a_realm_that_was_learned_wrong_is_learned_anew(
+    unrecorded: Path, client: httpx.Client, upstream: ExampleUpstream
+) -> None:
     upstream.inject(Fault(Answer(401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1:1/"'}), path="/v2/"))
     assert [latest(client, "postgres").status_code for _ in range(2)] == [502, 200]
 

@@ -9,7 +9,8 @@ class Options:
 
     Lifetimes are in seconds. `page_limit` is the most records of tag history that one answer holds;
     `token_expiry` states `expires_in` and `issued_at` with a token; `redirect_blobs=False` serves blobs from
-    the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404.
+    the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404. `private` names the repositories
+    that need `credentials`, a user's name and password.
     """
 
     tokens: bool = True
@@ -22,3 +23,5 @@ class Options:
     history_fractions: bool = True
     history_shuffled: bool = False
     page_limit: int = 1000
+    private: frozenset[str] = frozenset()
+    credentials: tuple[str, str] = ("user", "secret")

@@ -1,10 +1,11 @@
 """The registry: the OCI distribution API as a free tier of cgr.dev serves it."""
 
+import base64
 import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -58,6 +59,11 @@ def number(request: Request, parameter: str, default: int) -> int:
     if not text.isdecimal():
         raise RegistryError(400, "PAGINATION_NUMBER_INVALID", f"{parameter}={text} is not a number")
     return int(text)
+
+
+def basic(user: str, password: str) -> str:
+    """The `Authorization` of these credentials (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def history_entry(record: Record) -> Document:
@@ -122,6 +128,7 @@ class Registry:
         self.app = Starlette(
             routes=[
                 Route("/token", self._token),
+                Route("/token", self._oauth2, methods=["POST"]),
                 Route("/v2", self._ping),
                 Route("/v2/", self._ping),
                 Route("/v2/{name:path}/manifests/{reference}", self._manifest),
@@ -135,9 +142,32 @@ class Registry:
         )
 
     async def _token(self, request: Request) -> Response:
-        """Anybody gets a token for any one repository (the first, where several scopes are asked for)."""
-        asked = SCOPE.fullmatch(request.query_params.getlist("scope")[0]) if "scope" in request.query_params else None
-        answer: Document = {"token": self._tokens.issue(asked["name"] if asked else "", self._options.token_lifetime)}
+        """Anybody gets a token for any one public repository (the first, where several scopes are asked for)."""
+        authorization = request.headers.get("authorization", "")
+        is_known = authorization == basic(*self._options.credentials)
+        if authorization.startswith("Basic ") and not is_known:
+            raise RegistryError(401, "UNAUTHORIZED", "these are not the credentials")
+        return self._grant(request.query_params.get("scope", ""), is_known)
+
+    async def _oauth2(self, request: Request) -> Response:
+        """The same by a form, with the password or with a refresh token made of it."""
+        form = dict(parse_qsl((await request.body()).decode()))
+        user, password = self._options.credentials
+        refresh_token = f"refresh-{password}"
+        if form.get("grant_type") == "password":
+            is_known = (form.get("username"), form.get("password")) == (user, password)
+        else:
+            is_known = form.get("refresh_token") == refresh_token
+        if not is_known:
+            raise RegistryError(401, "UNAUTHORIZED", "these are not the credentials")
+        extra = {"refresh_token": refresh_token} if form.get("access_type") == "offline" else {}
+        return self._grant(form.get("scope", ""), is_known=True, **extra)
+
+    def _grant(self, scope: str, is_known: bool, **extra: str) -> Response:
+        asked = SCOPE.fullmatch(scope)
+        name = asked["name"] if asked else ""
+        granted = name if is_known or name not in self._options.private else ""
+        answer: Document = {"token": self._tokens.issue(granted, self._options.token_lifetime), **extra}
         if self._options.token_expiry:
             answer["expires_in"] = int(self._options.token_lifetime)
             answer["issued_at"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,13 @@
+"""Requests for what the client may have already (RFC 9110, 13.1.2)."""
+
+from starlette.requests import Request
+
+
+def entity_tag(digest: str) -> str:
+    return f'"{digest}"'
+
+
+def is_unchanged(request: Request, tag: str) -> bool:
+    """Whether `If-None-Match` names the entity tag; a weak one will do."""
+    asked = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    return tag in asked or "*" in asked

@@ -1,0 +1,44 @@
+"""Metrics for Prometheus, at `/metrics`; over all workers where PROMETHEUS_MULTIPROC_DIR is set."""
+
+import os
+from functools import lru_cache
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.requests import Request
+from starlette.responses import Response
+
+_SECONDS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30)
+
+REQUESTS = Counter("reverse_registry_requests", "Requests answered.", ["endpoint", "method", "status"])
+SECONDS = Histogram("reverse_registry_request_seconds", "Time to the end of an answer.", ["endpoint"], buckets=_SECONDS)
+SENT = Counter("reverse_registry_sent_bytes", "Bytes of bodies sent.")
+UPSTREAM = Counter("reverse_registry_upstream_requests", "Requests made of upstream, by what came of them.", ["status"])
+UPSTREAM_SECONDS = Histogram("reverse_registry_upstream_seconds", "Time to upstream's headers.", buckets=_SECONDS)
+CACHE_HITS = Counter("reverse_registry_manifest_cache_hits", "Manifests that were in memory.")
+CACHE_MISSES = Counter("reverse_registry_manifest_cache_misses", "Manifests that were not in memory.")
+CACHE_BYTES = Gauge(
+    "reverse_registry_manifest_cache_bytes", "Size of the manifests in memory.", multiprocess_mode="livesum"
+)
+RELOADS = Counter("reverse_registry_index_reloads", "Changed indexes, taken or refused.", ["result"])
+IMAGES = Gauge("reverse_registry_index_images", "Images of the index in use.", multiprocess_mode="livemin")
+BUILDS = Gauge("reverse_registry_index_builds", "Builds of the index in use.", multiprocess_mode="livemin")
+TAGS = Gauge("reverse_registry_index_tags", "Tags of the index in use.", multiprocess_mode="livemin")
+LOADED = Gauge("reverse_registry_index_loaded_timestamp_seconds", "When it was loaded.", multiprocess_mode="livemin")
+
+_children = lru_cache(4096)(lambda endpoint, method, status: REQUESTS.labels(endpoint, method, status))
+_timers = lru_cache(64)(lambda endpoint: SECONDS.labels(endpoint))
+
+
+def answered(endpoint: str, method: str, status: int, seconds: float) -> None:
+    _children(endpoint, method, status).inc()
+    _timers(endpoint).observe(seconds)
+
+
+async def expose(request: Request) -> Response:
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), 200, {"Cache-Control": "no-store"}, CONTENT_TYPE_LATEST)

@@ -1,0 +1,232 @@
+"""Passthrough: a client's own credentials reach upstream's token endpoint, and nothing else does."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.conftest import Serve, error, image, write
+from tests.upstream import Answer, ExampleUpstream, Fault, redirect
+from tests.upstream.registry import basic
+
+PUBLIC = "https://registry.example.com"
+SCOPE = "repository:nginx:pull"
+THEIRS = {"Authorization": basic("user", "secret")}
+
+
+@pytest.fixture
+def client(serve: Serve, upstream: ExampleUpstream) -> httpx.Client:
+    upstream.options.private = frozenset({"chainguard/nginx"})
+    return serve(auth="passthrough", public_url=PUBLIC)
+
+
+def token(client: httpx.Client, scope: str = SCOPE, headers: dict[str, str] | None = None) -> str:
+    answer = client.get("/token", params={"service": "registry.example.com", "scope": scope}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    granted: str = answer.json()["token"]
+    return granted
+
+
+def bearer(value: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {value}"}
+
+
+class TestTheChallenge:
+    @pytest.mark.parametrize("path", ["/v2/", "/v2", "/v2/_catalog"])
+    def test_the_version_check_says_where_tokens_are(self, client: httpx.Client, path: str) -> None:
+        answer = client.get(path)
+        assert error(answer) == (401, "UNAUTHORIZED")
+        assert answer.headers["www-authenticate"] == f'Bearer realm="{PUBLIC}/token",service="registry.example.com"'
+
+    @pytest.mark.parametrize("path", ["manifests/1.27.4", "manifests/latest", "tags/list", f"blobs/sha256:{'0' * 64}"])
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_every_request_needs_a_token_for_its_repository(
+        self, client: httpx.Client, upstream: ExampleUpstream, method: str, path: str
+    ) -> None:
+        answer = client.request(method, f"/v2/nginx/{path}")
+        assert answer.status_code == 401
+        assert f'scope="{SCOPE}"' in answer.headers["www-authenticate"]
+        assert len(upstream.requests) == 0
+
+    def test_a_lying_host_changes_nothing(self, client: httpx.Client) -> None:
+        lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+        assert f'realm="{PUBLIC}/token"' in client.get("/v2/", headers=lies).headers["www-authenticate"]
+
+    def test_basic_credentials_are_for_the_token_endpoint_only(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        assert client.get("/v2/nginx/manifests/latest", headers=THEIRS).status_code == 401
+        assert len(upstream.requests) == 0
+
+
+class TestTheToken:
+    def test_the_right_credentials_pull_a_private_image(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        granted = bearer(token(client, headers=THEIRS))
+        store = upstream.store("nginx")
+        digest = store.tags["latest"]
+        answer = client.get("/v2/nginx/manifests/1.27.4", headers=granted)
+        assert (answer.status_code, answer.headers["location"]) == (307, f"/v2/nginx/manifests/{digest}")
+        assert client.get("/v2/nginx/manifests/latest", headers=granted).content == store.manifests[digest].data
+        assert client.get(f"/v2/nginx/manifests/{digest}", headers=granted).status_code == 200
+        assert client.get(f"/v2/nginx/blobs/{next(iter(store.blobs))}", headers=granted).status_code == 307
+
+    def test_the_scope_is_upstreams_name_for_the_repository(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        token(client, f"{SCOPE},push", THEIRS)
+        (asked,) = upstream.requests.matching("/token")
+        assert asked.query == {"service": upstream.host, "scope": "repository:chainguard/nginx:pull"}
+        assert asked.authorization == THEIRS["Authorization"]
+
+    def test_without_credentials_a_private_image_is_refused(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        answer = client.get("/v2/nginx/manifests/latest", headers=bearer(token(client)))
+        assert error(answer) == (401, "UNAUTHORIZED")
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert f'scope="{SCOPE}"' in answer.headers["www-authenticate"]
+
+    def test_wrong_credentials_are_refused_at_the_login(self, client: httpx.Client) -> None:
+        answer = client.get("/token", headers={"Authorization": basic("user", "wrong")})
+        assert error(answer) == (401, "UNAUTHORIZED")
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+        assert "wrong" not in answer.text
+
+    def test_what_one_may_read_is_not_given_to_another_from_memory(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        path = f"/v2/nginx/manifests/{upstream.store('nginx').tags['latest']}"
+        assert client.get(path, headers=bearer(token(client, headers=THEIRS))).status_code == 200
+        assert client.get(path, headers=bearer(token(client))).status_code == 401
+        assert client.get(path, headers=bearer("made-up")).status_code == 401
+
+    def test_no_shared_cache_may_keep_an_answer(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        granted = bearer(token(client, headers=THEIRS))
+        for reference in ("1.27.4", "latest", upstream.store("nginx").tags["latest"]):
+            answer = client.get(f"/v2/nginx/manifests/{reference}", headers=granted)
+            assert "public" not in answer.headers["cache-control"]
+            assert "private" in answer.headers["cache-control"]
+
+    def test_a_public_image_needs_no_credentials(self, client: httpx.Client) -> None:
+        granted = bearer(token(client, "repository:python:pull"))
+        assert client.get("/v2/python/manifests/latest", headers=granted).status_code == 200
+
+    def test_a_token_expired_upstream_is_asked_for_anew(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        upstream.options.token_lifetime = -1
+        assert (
+            client.get("/v2/nginx/manifests/latest", headers=bearer(token(client, headers=THEIRS))).status_code == 401
+        )
+
+
+class TestOAuth2:
+    def grant(self, client: httpx.Client, **fields: str) -> httpx.Response:
+        form = {"service": "registry.example.com", "client_id": "docker", "scope": SCOPE, **fields}
+        return client.post("/token", data=form)
+
+    def test_a_password_gives_a_refresh_token_and_that_gives_tokens(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        first = self.grant(client, grant_type="password", username="user", password="secret", access_type="offline")
+        refresh_token = first.json()["refresh_token"]
+        second = self.grant(client, grant_type="refresh_token", refresh_token=refresh_token)
+        for answer in (first, second):
+            granted = bearer(answer.json()["token"])
+            assert client.get("/v2/nginx/manifests/latest", headers=granted).status_code == 200
+
+    def test_wrong_ones_are_refused(self, client: httpx.Client) -> None:
+        answer = self.grant(client, grant_type="refresh_token", refresh_token="wrong")
+        assert error(answer) == (401, "UNAUTHORIZED")
+
+    @pytest.mark.parametrize(
+        ("body", "status"), [(b"", 400), (b"a" * 70_000, 413), (b"&".join([b"a=b"] * 100), 400), (b"\xff=\xfe", 400)]
+    )
+    def test_what_is_no_such_form_is_refused(
+        self, client: httpx.Client, upstream: ExampleUpstream, body: bytes, status: int
+    ) -> None:
+        assert client.post("/token", content=body).status_code == status
+        assert len(upstream.requests) == 0
+
+
+class TestWhereCredentialsGo:
+    def test_never_to_a_redirects_host(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        upstream.inject(Fault(redirect(f"http://{upstream.cdn_host}/token"), path="/token", side="registry"))
+        assert client.get("/token", headers=THEIRS).status_code == 502
+        assert upstream.requests.count(side="cdn") == 0
+
+    def test_never_to_a_realm_that_upstream_only_now_speaks_of(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        challenge = {"WWW-Authenticate": f'Bearer realm="http://{upstream.cdn_host}/token"'}
+        upstream.inject(Fault(Answer(401, challenge), path="/v2/", times=None))
+        client.get("/v2/nginx/manifests/latest", headers=bearer("x"))
+        client.get("/token", params={"scope": SCOPE}, headers=THEIRS)
+        assert upstream.requests.count(side="cdn") == 0
+
+    def test_only_to_the_registry_of_the_indexs_upstream(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        """An image of another registry gets an anonymous token from there."""
+        with ExampleUpstream() as other:
+            write(index, upstream, {"nginx": image(upstream, "nginx"), "foreign": image(other, "nginx")})
+            client = serve(auth="passthrough", public_url=PUBLIC)
+            granted = token(client, "repository:foreign:pull", THEIRS)
+            assert client.get("/v2/foreign/manifests/latest", headers=bearer(granted)).status_code == 200
+            client.post(
+                "/token",
+                data={"grant_type": "refresh_token", "scope": "repository:foreign:pull", "refresh_token": "theirs"},
+            )
+            assert {request.authorization for request in other.requests.matching("/token")} == {None}
+            assert other.requests.count("POST") == 0
+            assert len(upstream.requests) == 0
+
+    def test_nowhere_while_the_index_records_no_endpoint(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        write(index, upstream, {})
+        client = serve(auth="passthrough", public_url=PUBLIC)
+        answer = client.get("/token", params={"scope": "repository:python:pull"}, headers=THEIRS)
+        assert error(answer) == (403, "DENIED")
+        assert "refresh" in answer.json()["errors"][0]["message"]
+        assert len(upstream.requests) == 0
+
+    def test_not_in_plain_text_over_a_network(self, index: Path, serve: Serve, upstream: ExampleUpstream) -> None:
+        auth = {"realm": "http://registry.example.com/token", "service": None}
+        document = image(upstream, "nginx", auth=auth) | {"repository": "registry.example.com/nginx"}
+        write(index, upstream, {"nginx": document})
+        (index / "index.json").write_text(
+            json.dumps(json.loads((index / "index.json").read_text()) | {"upstream": "registry.example.com"})
+        )
+        client = serve(auth="passthrough", public_url=PUBLIC)
+        assert error(client.get("/token", params={"scope": SCOPE}, headers=THEIRS)) == (502, "UNAVAILABLE")
+
+    @pytest.mark.parametrize(
+        "scope",
+        [
+            "",
+            "registry:catalog:*",
+            "repository:../x:pull",
+            "repository:nginx:push",
+            "repository:NGINX:pull",
+            "x" * 5000,
+        ],
+    )
+    def test_no_other_scope_is_asked_for(self, client: httpx.Client, upstream: ExampleUpstream, scope: str) -> None:
+        token(client, scope, THEIRS)
+        (asked,) = upstream.requests.matching("/token")
+        assert "scope" not in asked.query
+
+    def test_only_known_fields_of_the_answer_are_handed_on(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        body = json.dumps({"token": "t", "expires_in": 60, "internal": "x"}).encode()
+        upstream.inject(Fault(Answer(200, {"Set-Cookie": "a=b"}, body), path="/token"))
+        answer = client.get("/token", headers=THEIRS)
+        assert answer.json() == {"token": "t", "expires_in": 60}
+        assert "set-cookie" not in answer.headers
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_there_is_no_token_endpoint_without_passthrough(serve: Serve, upstream: ExampleUpstream) -> None:
+    assert serve().get("/token", headers=THEIRS).status_code == 404
+    assert len(upstream.requests) == 0
