@@ -122,7 +122,7 @@ class Access:
     def _log(
         self, scope: Scope, subject: Subject, status: int, sent: int, upstream: float, spent: float, complete: bool
     ) -> None:
-        client = scope["client"][0] if scope.get("client") else ""
+        client = _shown(scope["client"][0].encode()) if scope.get("client") else ""
         line = Line(
             datetime.now(UTC),
             client,

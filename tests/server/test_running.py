@@ -130,6 +130,15 @@ class TestTheAccessLog:
         assert line["complete"] is False
         assert line["bytes"] < len(data)
 
+    @pytest.mark.parametrize(("trusted", "client"), [("127.0.0.1", "192.0.2.7"), ("192.0.2.1", "127.0.0.1")])
+    def test_whom_a_proxy_speaks_for_is_believed_of_trusted_addresses_only(
+        self, start: Start, trusted: str, client: str
+    ) -> None:
+        server = start("--forwarded-allow-ips", trusted)
+        server.client.get("/v2/nginx/manifests/1.27.4", headers={"X-Forwarded-For": "192.0.2.7"})
+        server.until(lambda: [line for line in server.access if line["endpoint"] == "manifests"], "logged")
+        assert server.access[-1]["client"] == client
+
     @pytest.mark.parametrize("option", [("--no-access-log",), ("--log-level", "warning")])
     def test_uvicorns_own_options_switch_it_off(self, start: Start, option: tuple[str, ...]) -> None:
         server = start(*option)
