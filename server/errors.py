@@ -30,10 +30,16 @@ class RegistryError(Exception):
 
 
 class UpstreamError(RegistryError):
-    """Upstream is away or broken: what the index knows may stand in for it."""
+    """Upstream is away or broken: what the index knows may stand in for it. `answered` is its own status, if any."""
 
-    def __init__(self, message: str, status: int = 502) -> None:
+    def __init__(self, message: str, status: int = 502, answered: int | None = None) -> None:
         super().__init__(status, "UNAVAILABLE", message)
+        self.answered = answered
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Upstream does not know the method or the endpoint."""
+        return self.answered in (405, 501)
 
 
 class UnauthorizedError(RegistryError):

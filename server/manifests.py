@@ -93,7 +93,12 @@ class Manifests:
 
     async def _head(self, repository: Repository, tag: str) -> Descriptor | None:
         """None where upstream does not say enough without the body."""
-        response, _ = await self._fetch(repository, tag, "HEAD")
+        try:
+            response, _ = await self._fetch(repository, tag, "HEAD")
+        except UpstreamError as error:
+            if error.is_unsupported:
+                return None
+            raise
         digest = wire.header(response.headers, "docker-content-digest")
         size, media_type = wire.header(response.headers, "content-length"), _stated_type(response)
         if is_digest(digest) and size.isdigit() and len(size) < 10 and media_type.startswith("application/vnd."):

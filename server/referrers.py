@@ -3,7 +3,7 @@
 import msgspec
 
 from . import listings, wire
-from .errors import RegistryError
+from .errors import RegistryError, UpstreamError
 from .manifests import INDEX, Manifests
 from .names import Repository
 from .upstream import Upstream
@@ -42,7 +42,7 @@ class Referrers:
         try:
             response, body = await self._upstream.fetch(repository, f"referrers/{digest}{query}", missing, INDEX)
         except RegistryError as error:
-            if error is not missing:
+            if error is not missing and not (isinstance(error, UpstreamError) and error.is_unsupported):
                 raise
             return await self._fallback(repository, digest, artifact_type)
         found = wire.decode(response, body, _Index)

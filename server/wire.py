@@ -84,6 +84,6 @@ def refusal(response: httpx.Response, unknown: RegistryError) -> RegistryError:
         return RegistryError(
             429, "TOOMANYREQUESTS", f"{host} is asked too often", kept(response.headers, "Retry-After")
         )
-    if status in (400, 404, 405, 410):
+    if status in (400, 404, 410):
         return unknown
-    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502)
+    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status)

@@ -68,6 +68,13 @@ class TestUpstreamsOwnTags:
         assert answer.headers["content-type"] == INDEX
         assert answer.headers["content-length"] == str(len(latest.data))
 
+    @pytest.mark.parametrize("status", [405, 501])
+    def test_where_upstream_has_no_head_the_body_is_asked_for(
+        self, client: httpx.Client, upstream: ExampleUpstream, latest: Content, status: int
+    ) -> None:
+        upstream.inject(Fault(Answer(status), path="/manifests/", method="HEAD", times=None))
+        assert client.head("/v2/nginx/manifests/latest").headers["docker-content-digest"] == latest.digest
+
     def test_an_error_is_not_remembered(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
         upstream.inject(Fault(Answer(503), path="/manifests/"))
         assert client.get("/v2/postgres/manifests/latest").status_code == 503

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.server.conftest import Serve, error
-from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Reset, Slow, Truncate, redirect
+from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Mislabel, Reset, Slow, Truncate, redirect
 
 PATHS = ["/v2/postgres/manifests/latest", "/v2/postgres/tags/list", "/v2/postgres/blobs/sha256:" + "0" * 64]
 
@@ -76,6 +76,21 @@ def test_a_body_that_ends_early_is_a_bad_gateway(client: httpx.Client, upstream:
     upstream.inject(Fault(Truncate(10), path="/v2/.*(latest|list)", times=None))
     # The first request, without a token, is answered with 401 and broken off as well.
     assert error(client.get(path)) == (502, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize("length", ["10", "100000", "-1", "x"])
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_a_wrong_length_is_a_bad_gateway(serve: Serve, upstream: ExampleUpstream, by: str, length: str) -> None:
+    reference = "latest" if by == "tag" else upstream.store("postgres").tags["latest"]
+    upstream.inject(Fault(Mislabel({"Content-Length": length}), path="/manifests/", times=None))
+    assert error(serve(timeout=2).get(f"/v2/postgres/manifests/{reference}")) == (502, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize("path", [*PATHS[:2], f"/v2/postgres/referrers/sha256:{'0' * 64}"])
+def test_a_redirect_loop_is_a_bad_gateway(client: httpx.Client, upstream: ExampleUpstream, path: str) -> None:
+    upstream.inject(Fault(redirect(f"{upstream.url}/v2/round"), path="/v2/", times=None))
+    assert error(client.get(path)) == (502, "UNAVAILABLE")
+    assert upstream.requests.count("/v2/") <= 6
 
 
 def test_the_server_recovers_when_upstream_does(client: httpx.Client, upstream: ExampleUpstream) -> None:

@@ -63,6 +63,14 @@ def test_where_upstream_has_no_list_the_fallback_tag_is_read(
     assert answer.headers["oci-filters-applied"] == "artifactType"
 
 
+@pytest.mark.parametrize("status", [400, 405, 501])
+def test_an_upstream_that_does_not_know_the_endpoint_has_no_list(
+    client: httpx.Client, upstream: ExampleUpstream, digest: str, status: int
+) -> None:
+    upstream.inject(Fault(Answer(status), path="/referrers/"))
+    assert client.get(f"/v2/nginx/referrers/{digest}").json()["manifests"] == []
+
+
 def test_where_nothing_refers_the_list_is_empty(client: httpx.Client, digest: str) -> None:
     answer = client.get(f"/v2/nginx/referrers/{digest}")
     assert answer.status_code == 200
