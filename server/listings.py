@@ -35,9 +35,10 @@ def link(path: str, following: str) -> dict[str, str]:
 
 
 def asked(request: Request) -> str:
-    """The query of a request, to be sent on."""
+    """The query of a request, to be sent on; without `ns`, by which containerd tells a mirror what it stands for."""
     query: bytes = request.scope["query_string"]
-    return f"?{quote(query, _SAFE)}" if query else ""
+    kept = b"&".join(part for part in query.split(b"&") if not part.startswith(b"ns="))
+    return f"?{quote(kept, _SAFE)}" if kept else ""
 
 
 def following(response: httpx.Response) -> str:

@@ -119,6 +119,8 @@ class Passthrough:
             unsupported = RegistryError(404, "UNSUPPORTED", f"{home.host} does not give tokens in this way")
             raise wire.refusal(response, unsupported)
         answer = wire.decode(response, body, _Answer)
+        # containerd reads the one, older clients the other; registries give either.
+        answer.access_token = answer.token = answer.access_token or answer.token
         return Response(
             msgspec.json.encode(answer), 200, {**API_VERSION, "Cache-Control": "no-store"}, "application/json"
         )

@@ -91,6 +91,9 @@ class Registry:
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
         image, repository = self._current.index.images.get(name), self._repository(request, name)
         if image and (build := image.build(reference)):
+            if self._passthrough and request.method == "GET":
+                # Some clients lose their token at a redirect, even to the same host.
+                return _manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
             return _known(request, build)
         try:
             if request.method == "HEAD":

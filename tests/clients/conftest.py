@@ -1,36 +1,24 @@
-"""A server over an index that was really refreshed, for real clients to pull from."""
+"""The server, and the clients that pull from it."""
 
-import json
-import os
-import shutil
-import socket
+import contextlib
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.example import ROOT, record
+from tests.clients.client import Client, Containerd, Docker, Node, Oras, Podman, Skopeo
+from tests.clients.documents import block
+from tests.clients.processes import daemon, wait_until
+from tests.clients.processes import free_port as free_port
+from tests.clients.processes import wait_for as wait_for
+from tests.clients.program import Program, missing, need
+from tests.clients.serving import Serve, Served, serving
+from tests.example import record
 from tests.upstream import ExampleUpstream
 
-ALL_CLIENTS = "REVERSE_REGISTRY_ALL_CLIENTS"
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running server: `host` is its `host:port`, `index` the folder that it serves."""
-
-    host: str
-    index: Path
-
-    def digest(self, image: str, tag: str) -> str:
-        """What the index states."""
-        tags: dict[str, str] = json.loads((self.index / image / "index.json").read_text())["tags"]
-        return tags[tag]
+FOLDER = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -40,72 +28,142 @@ def example_upstream() -> Iterator[ExampleUpstream]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], Served]]:
-    """Starts `uvicorn server.app:app` over an index, as the README says."""
-    processes: list[subprocess.Popen[bytes]] = []
+def served(example_upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "index").mkdir()
+    record(folder / "index", example_upstream.host)
+    with serving(folder / "index", folder / "log") as running:
+        yield running
 
-    def start(index: Path) -> Served:
-        port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port), "--log-level", "warning"]
-        environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(index)}
-        processes.append(subprocess.Popen(command, cwd=ROOT, env=environment))
-        wait_for(f"http://127.0.0.1:{port}/healthz")
-        return Served(f"localhost:{port}", index)
 
-    yield start
-    for process in processes:
-        process.terminate()
-        process.wait()
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server over another index."""
+    with contextlib.ExitStack() as stack:
+        yield lambda index: stack.enter_context(serving(index, tmp_path / "server.log"))
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rr") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def skopeo(tmp_path: Path) -> Skopeo:
+    need("skopeo")
+    return Skopeo(folder=tmp_path)
+
+
+@pytest.fixture
+def podman(short_path: Path) -> Podman:
+    need("podman")
+    return Podman.of("podman", short_path)
+
+
+@pytest.fixture
+def buildah(short_path: Path) -> Podman:
+    need("buildah")
+    return Podman.of("buildah", short_path)
 
 
 @pytest.fixture(scope="session")
-def served(
-    example_upstream: ExampleUpstream, serve: Callable[[Path], Served], tmp_path_factory: pytest.TempPathFactory
-) -> Served:
-    folder = tmp_path_factory.mktemp("index")
-    record(folder, example_upstream.host)
-    return serve(folder)
+def docker_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    with dockerd(tmp_path_factory.mktemp("docker")) as client:
+        yield client
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture
+def docker(docker_daemon: Docker) -> Iterator[Docker]:
+    yield docker_daemon
+    docker_daemon.forget()
 
 
-def wait_for(url: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            httpx.get(url)
-        except httpx.TransportError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+@pytest.fixture(scope="session")
+def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]:
+    with containerd_at(tmp_path_factory.mktemp("containerd")) as client:
+        yield client
 
 
-def need(*programs: str) -> None:
-    """Skips where a program is not installed, by name; under `.ci/run` that is a failure."""
-    for program in programs:
-        if shutil.which(program) is None:
-            reason = f"{program} is not installed"
-            if os.environ.get(ALL_CLIENTS):
-                pytest.fail(f"{reason}, and {ALL_CLIENTS} is set")
-            pytest.skip(reason)
+@pytest.fixture
+def ctr(containerd: Containerd) -> Iterator[Containerd]:
+    yield containerd
+    containerd.forget()
 
 
-def run(*command: str | Path, seconds: float = 100, **environment: str) -> str:
-    """What a command prints; its error output is in the failure."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-        env={**os.environ, **environment},
+@pytest.fixture
+def oras(tmp_path: Path) -> Oras:
+    return Oras(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> None:
+    """The packages of package-lock.json, installed beside it once."""
+    need("node", "npm")
+    installed, lock = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = ("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=110)
+    if done.returncode:
+        missing(f"npm ci in {FOLDER} failed: {done.stderr[-300:]}")
+
+
+@pytest.fixture
+def node(node_modules: None, tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest) -> Client:
+    """The one that a parametrized test names."""
+    found: Client = request.getfixturevalue(request.param)
+    return found
+
+
+@contextlib.contextmanager
+def dockerd(folder: Path, configuration: str = "{}", **environment: str) -> Iterator[Docker]:
+    """A docker daemon of ours alone; `configuration` is its daemon.json."""
+    need("docker", "dockerd", "containerd", "iptables")
+    log = folder / "log"
+    (folder / "daemon.json").write_text(configuration)
+    client = Docker(("docker", f"--host=unix://{folder}/socket"), {"DOCKER_CONFIG": str(folder / "config")})
+    command = (
+        "dockerd",
+        f"--host=unix://{folder}/socket",
+        f"--data-root={folder}/data",
+        f"--exec-root={folder}/run",
+        f"--pidfile={folder}/pid",
+        f"--config-file={folder}/daemon.json",
+        "--storage-driver=vfs",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    with daemon(log, *command, environment=environment) as process:
+        wait_until(lambda: client.succeeds("version"), process, log)
+        yield client
+
+
+@contextlib.contextmanager
+def containerd_at(folder: Path, configuration: str = "version = 2\n") -> Iterator[Containerd]:
+    """A containerd of ours alone; `configuration` is its config.toml, and `folder / "socket"` where it listens."""
+    need("containerd", "ctr")
+    socket, log = folder / "socket", folder / "containerd.log"
+    (folder / "config.toml").write_text(configuration)
+    client = Containerd(("ctr", f"--address={socket}"))
+    folders = ("--root", folder / "root", "--state", folder / "state")
+    with daemon(log, "containerd", "--config", folder / "config.toml", "--address", socket, *folders) as process:
+        wait_until(lambda: client.succeeds("version"), process, log)
+        yield client
+
+
+@contextlib.contextmanager
+def kubelet(folder: Path, hosts: Path) -> Iterator[Program]:
+    """Pulls as the kubelet does, from a containerd that is configured for Kubernetes, with `hosts` as its `certs.d`."""
+    need("node")
+    title = "/etc/containerd/config.toml"
+    configuration = block("clients.md", title, {"/etc/containerd/certs.d": str(hosts)})
+    snapshots = '[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"\n'
+    with containerd_at(folder, configuration + snapshots):
+        yield Program(("node", FOLDER / "cri.mjs", folder / "socket"))

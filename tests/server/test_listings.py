@@ -72,6 +72,11 @@ def test_tags_of_what_is_not_indexed_are_upstreams_under_our_name(
     assert client.get(following).json()["tags"] == whole[2:4]
 
 
+def test_what_containerd_tells_a_mirror_stays_here(client: httpx.Client, upstream: ExampleUpstream) -> None:
+    client.get("/v2/postgres/tags/list?n=1&ns=cgr.dev&last=a")
+    assert upstream.requests.matching("/tags/list")[0].query == {"n": "1", "last": "a"}
+
+
 def test_tags_of_a_repository_that_nobody_knows_are_unknown(client: httpx.Client) -> None:
     assert error(client.get("/v2/never/seen/tags/list")) == (404, "NAME_UNKNOWN")
 

@@ -161,13 +161,13 @@ class Registry:
         if not is_known:
             raise RegistryError(401, "UNAUTHORIZED", "these are not the credentials")
         extra = {"refresh_token": refresh_token} if form.get("access_type") == "offline" else {}
-        return self._grant(form.get("scope", ""), is_known=True, **extra)
+        return self._grant(form.get("scope", ""), is_known=True, key="access_token", **extra)
 
-    def _grant(self, scope: str, is_known: bool, **extra: str) -> Response:
+    def _grant(self, scope: str, is_known: bool, key: str = "token", **extra: str) -> Response:
         asked = SCOPE.fullmatch(scope)
         name = asked["name"] if asked else ""
         granted = name if is_known or name not in self._options.private else ""
-        answer: Document = {"token": self._tokens.issue(granted, self._options.token_lifetime), **extra}
+        answer: Document = {key: self._tokens.issue(granted, self._options.token_lifetime), **extra}
         if self._options.token_expiry:
             answer["expires_in"] = int(self._options.token_lifetime)
             answer["issued_at"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
