@@ -3,12 +3,13 @@ PORT ?= 8000
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test lint bench example lock
+.PHONY: help install run test lint audit bench example lock
 
 help:
 	@echo 'make run     serve the example index and a registry behind it; prints commands to paste (PORT=8000)'
 	@echo 'make test    every test; a test whose client is not installed is skipped by name'
 	@echo 'make lint    ruff and mypy'
+	@echo 'make audit   known vulnerabilities of what is locked (asks a service on the network)'
 	@echo 'make bench   benchmarks against a stated baseline'
 	@echo 'make example record index/example anew from the example upstream'
 	@echo 'make lock    write the lock files anew from pyproject.toml'
@@ -32,6 +33,9 @@ lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+audit: install
+	$(VENV)/bin/uvx pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements/dev.txt
 
 bench: install
 	$(VENV)/bin/python -m tests.bench

@@ -10,6 +10,8 @@ from generator.errors import MalformedError
 T = TypeVar("T")
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+# What GitHub's runner takes for a command in a log: `::` at the beginning of a line, `##[` anywhere in it.
+_COMMAND = re.compile(r"\A *:(?=:)|(?<=##)\[")
 
 
 def decode(data: bytes | str, shape: type[T], what: str) -> T:
@@ -27,5 +29,5 @@ def decode(data: bytes | str, shape: type[T], what: str) -> T:
 
 def printable(text: object, limit: int = 200) -> str:
     """`text` on one line of plain ASCII, so that what others wrote cannot act on a terminal or a log."""
-    line = _UNPRINTABLE.sub("?", str(text))
+    line = _COMMAND.sub("?", _UNPRINTABLE.sub("?", str(text)))
     return line if len(line) <= limit else f"{line[: limit - 1]}~"

@@ -1,19 +1,22 @@
 """The refreshed index as a commit: what is new in it, said in the message, and pushed past whoever pushed first."""
 
-import subprocess
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.document import decode, printable
-from generator.errors import StorageError
-from generator.query.revision import recorded_at
+from generator.document import decode
+from generator.errors import ConfigurationError, StorageError
+from generator.git import GitError, contents, git
 from generator.record.index import Build, ImageIndex
 from generator.record.store import Store
 
 _SUBJECT = 72
 _ATTEMPTS = 5
 _IDENTITY = ("-c", "user.name=reverse-registry", "-c", "user.email=reverse-registry@users.noreply.github.com")
+
+# All that apk, deb and rpm versions are made of; anything else could mention somebody or close an issue.
+_FOREIGN = re.compile(r"[^A-Za-z0-9._+~:^-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,25 @@ class News:
 def message(news: Iterable[News]) -> str:
     """A subject of at most 72 characters, and a line for each build below it."""
     news = [each for each in news if each.builds]
-    parts = [f"{each.name} {version}" for each in news for version in each.versions]
+    parts = [f"{each.name} {_plain(version)}" for each in news for version in each.versions]
     rebuilds = sum(each.rebuilds for each in news)
     for count in range(len(parts), -1, -1):
-        rest = [f"{len(parts) - count} more versions"] if count < len(parts) else []
+        more = len(parts) - count
+        rest = [f"{more} more version{'' if more == 1 else 's'}"] if more else []
         rest += [f"{rebuilds} rebuild{'' if rebuilds == 1 else 's'}"] if rebuilds else []
         subject = " and ".join(filter(None, (", ".join(parts[:count] + rest[:-1]), *rest[-1:])))
         if len(subject) <= _SUBJECT:
             break
     lines = [
-        f"{each.name} {build.version or 'of unknown version'} on {build.track}: {build.digest}"
+        f"{each.name} {_plain(build.version)} on {build.track}: {build.digest}"
         for each in news
         for build in reversed(each.builds)
     ]
-    return "\n".join(map(printable, (subject or "Bring the pages of the index up to date", "", *lines))).rstrip() + "\n"
+    return "\n".join((subject or "Bring the pages of the index up to date", "", *lines)).rstrip() + "\n"
+
+
+def _plain(version: str | None) -> str:
+    return _FOREIGN.sub("?", version) if version else "of unknown version"
 
 
 def publish(folder: Path, *, push: bool) -> str | None:
@@ -60,57 +68,61 @@ def publish(folder: Path, *, push: bool) -> str | None:
 
     Raises `StorageError` where git refuses, and `ConfigurationError` where `folder` is in no git repository.
     """
-    news = [_news(Store(folder), name, files) for name, files in _recorded(folder)]
+    try:
+        git(folder, "rev-parse", "--is-inside-work-tree")
+    except GitError as error:
+        raise ConfigurationError(f"{folder}: cannot be published ({error.said})") from None
     git(folder, "add", "--all", "--", ".", ":(exclude,glob)**/.*")
     if not git(folder, "diff", "--cached", "--name-only", "--", "."):
         return None
-    text = message(news)
-    git(folder, *_IDENTITY, "commit", "--quiet", "--message", text, "--", ".")
+    text = message(_news(folder))
+    git(folder, "commit", "--quiet", "--message", text, "--", ".", options=_IDENTITY)
     if push:
         _push(folder)
     return text.partition("\n")[0]
 
 
-def _recorded(folder: Path) -> list[tuple[str, dict[str, bytes]]]:
-    recorded = dict(recorded_at(folder, "HEAD"))
-    names = {str(path.parent.relative_to(folder)) for path in folder.rglob("index.json")} - {"."}
-    return [(name, recorded.get(name, {})) for name in sorted(names)]
-
-
-def _news(store: Store, name: str, files: dict[str, bytes]) -> News:
-    before = decode(files["index.json"], ImageIndex, name).builds if "index.json" in files else ()
-    now = store.image(name)
-    known = {build.key for build in before}
-    new = tuple(build for build in (now.builds if now else ()) if build.key not in known)
-    return News(name, new, frozenset(build.version for build in before if build.version))
+def _news(folder: Path) -> Iterator[News]:
+    """Of the images whose staged index.json is not that of the last commit."""
+    changed = git(folder, "diff", "--cached", "--relative", "--raw", "--no-abbrev", "--no-renames", "-z", "--", ".")
+    fields = iter(changed.split("\0"))
+    objects = sorted(
+        (path.removesuffix("/index.json"), described.split()[2])
+        for described, path in zip(fields, fields, strict=False)
+        if path.endswith("/index.json")
+    )
+    blobs = contents(folder, (recorded for _, recorded in objects if recorded.strip("0")))
+    store = Store(folder)
+    for name, recorded in objects:
+        before = decode(next(blobs), ImageIndex, name).builds if recorded.strip("0") else ()
+        now = store.image(name)
+        known = {build.key for build in before}
+        new = tuple(build for build in (now.builds if now else ()) if build.key not in known)
+        yield News(name, new, frozenset(build.version for build in before if build.version))
 
 
 def _push(folder: Path) -> None:
     for _ in range(_ATTEMPTS - 1):
         try:
             git(folder, "push", "--quiet")
-        except StorageError:
+        except GitError:
             git(folder, "fetch", "--quiet")
-            try:
-                git(folder, *_IDENTITY, "rebase", "--quiet", "@{upstream}")
-            except StorageError:
-                git(folder, "rebase", "--abort")
-                raise StorageError(
-                    f"{folder}: somebody else has pushed what cannot be merged with this refresh; the next one will do"
-                ) from None
+            _rebase(folder)
         else:
             return
     git(folder, "push", "--quiet")
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """What git prints. Raises `StorageError` with what it says."""
-    command = ["git", "-C", str(folder), *arguments]
+def _rebase(folder: Path) -> None:
     try:
-        return subprocess.run(command, capture_output=True, check=True, text=True).stdout  # noqa: S603
-    except FileNotFoundError:
-        raise StorageError("git is not installed") from None
-    except subprocess.CalledProcessError as error:
-        said = printable(error.stderr.strip() or error.stdout.strip(), 500)
-        word = next((each for each in arguments if each in {"add", "commit", "push", "fetch", "rebase"}), arguments[0])
-        raise StorageError(f"{folder}: git {word} failed: {said}") from None
+        git(folder, "rebase", "--quiet", "--autostash", "@{upstream}", options=_IDENTITY)
+    except GitError as error:
+        try:
+            git(folder, "rebase", "--abort")
+        except GitError:
+            raise error from None  # it did not even begin
+        commit = git(folder, "rev-parse", "--short", "HEAD").strip()
+        raise StorageError(
+            f"{folder}: somebody else has pushed changes of the same lines; theirs stand, and commit {commit} stays "
+            "in this clone only. A refresh of a fresh clone, which the next scheduled run is, learns it again"
+        ) from None

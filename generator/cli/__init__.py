@@ -11,10 +11,10 @@ import typer
 from generator.cli.check import check
 from generator.cli.conventions import FAILED, MISCONFIGURED
 from generator.cli.editing import add, init
+from generator.cli.output import error_line
 from generator.cli.publish import publish
 from generator.cli.queries import diff, log, packages, resolve, search
 from generator.cli.refresh import refresh
-from generator.document import printable
 from generator.errors import ConfigurationError, ReverseRegistryError
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    print(f"reverse-registry: {printable(error, 2000)}", file=sys.stderr)
+    print(error_line(f"reverse-registry: {error}"), file=sys.stderr)
     sys.exit(code)
 
 

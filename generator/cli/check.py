@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from generator.cli.conventions import FAILED, AsJson, Index
-from generator.cli.output import count, show_json, show_line
+from generator.cli.output import count, show_error, show_json, show_line
 from generator.errors import ConfigurationError
 from generator.query.check import check as check_index
 from generator.query.loss import losses
@@ -40,7 +40,8 @@ def check(
         show_json({"problems": problems, "notes": [each for each in findings if each.is_note]})
     else:
         for each in findings:
-            show_line(f"{index / each.file}: {'note: ' if each.is_note else ''}{each.what}")
+            line = f"{index / each.file}: {'note: ' if each.is_note else ''}{each.what}"
+            (show_line if each.is_note else show_error)(line)
         kept = f", and all that was recorded at {against} is there" if against is not None and not problems else ""
         show_line(count(len(problems), "problem") if problems else f"{index}: no problem{kept}")
     if problems:

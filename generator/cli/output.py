@@ -1,7 +1,9 @@
 """What commands print: tables for people, JSON for programs, and nothing from outside that acts on a terminal."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import msgspec
 import typer
@@ -15,22 +17,41 @@ _LONGEST = 2000
 
 
 def show_json(value: object) -> None:
-    typer.echo(json.dumps(msgspec.to_builtins(value), indent=2))
+    # The escape is JSON's own: `##[` anywhere in a line is a command to GitHub's runner.
+    typer.echo(json.dumps(msgspec.to_builtins(value), indent=2).replace("##[", "#\\u0023["))
 
 
 def show_line(text: object) -> None:
     typer.echo(printable(text, _LONGEST))
 
 
+def error_line(text: object) -> str:
+    """A line that GitHub shows on the page of the whole run where it runs this (workflow commands, `error`)."""
+    line = printable(text, _LONGEST)
+    return f"::error::{line.replace('%', '%25')}" if os.environ.get("GITHUB_ACTIONS") == "true" else line
+
+
+def show_error(text: object) -> None:
+    typer.echo(error_line(text))
+
+
+def summarize(markdown: str) -> None:
+    """Adds to the summary of the job where GitHub runs this."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{markdown}\n")
+
+
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[object]], styles: Sequence[str] = ()) -> None:
     """Fitted to a terminal; into a pipe each row is one line, however long. A list in a row is an item a line."""
     console = Console(highlight=False)
     separator = "\n" if console.is_terminal else ", "
+    headers = [printable(header) for header in headers]
     cells: list[Sequence[str]] = [[_cell(value, separator) for value in row] for row in rows]
     if console.is_terminal:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for header, style in zip(headers, [*styles, *[""] * len(headers)], strict=False):
-            table.add_column(Text(printable(header)), style=style, overflow="fold")
+            table.add_column(Text(header), style=style, overflow="fold")
         for row in cells:
             table.add_row(*map(Text, row))
         console.print(table)

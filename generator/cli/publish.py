@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from generator.cli.conventions import Index
-from generator.cli.output import show_line
+from generator.cli.output import show_line, summarize
 from generator.publish import publish as publish_index
+from generator.render.pages import code
 
 
 def publish(
@@ -20,4 +21,9 @@ def publish(
     Nothing is done where nothing has changed.
     """
     subject = publish_index(index, push=push)
-    show_line(f"{'pushed' if push else 'committed'}: {subject}" if subject else f"{index}: nothing has changed")
+    if subject:
+        done = "pushed" if push else "committed"
+        show_line(f"{done}: {subject}")
+        summarize(f"{done.capitalize()}: {code(subject)}\n")
+    else:
+        show_line(f"{index}: nothing has changed")

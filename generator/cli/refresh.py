@@ -18,11 +18,11 @@ from rich.progress import (
 
 from generator import images
 from generator.cli.conventions import FAILED, INTERRUPTED, Index
-from generator.cli.output import count
+from generator.cli.output import count, error_line, summarize
+from generator.cli.summary import headline, summary, versions
 from generator.document import printable
-from generator.errors import ConfigurationError
+from generator.errors import ConfigurationError, ReverseRegistryError
 from generator.images import Images
-from generator.record.index import Build
 from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
 from generator.upstream import Limits
@@ -43,41 +43,52 @@ def refresh(
     _check_names(names or [], wanted)
     store = Store(index)
     limits = Limits(blob=sbom_limit * 1024 * 1024)
-    console = Console()
     outcomes: list[Outcome] = []
-    with (
-        Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        ) as progress,
-        store.lock(),
-    ):
-        task = progress.add_task("builds", total=0)
+    try:
+        with _progress() as progress, store.lock():
+            task = progress.add_task("builds", total=0)
 
-        def on_progress(learned: int, found: int) -> None:
-            progress.update(task, advance=learned, total=(progress.tasks[0].total or 0) + found)
+            def on_progress(learned: int, found: int) -> None:
+                progress.update(task, advance=learned, total=(progress.tasks[0].total or 0) + found)
 
-        run = Refresh(store, wanted, limits, jobs, write=not dry_run, on_progress=on_progress)
-        try:
+            run = Refresh(store, wanted, limits, jobs, write=not dry_run, on_progress=on_progress)
             for outcome in run.run(names or []):
                 outcomes.append(outcome)
                 for line in _lines(outcome):
                     progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        except KeyboardInterrupt:
-            progress.stop()
-            print("reverse-registry: interrupted; what was learned is kept", file=sys.stderr, flush=True)
-            sys.stdout.flush()
-            # Leaving as usual would wait for the requests under way, each up to its timeout.
-            os._exit(INTERRUPTED)
-    typer.echo(_summary(outcomes, wanted, dry_run))
+    except KeyboardInterrupt:
+        _tell(outcomes, wanted, dry_run)
+        print(error_line("reverse-registry: interrupted; what was learned is kept"), file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        # Leaving as usual would wait for the requests under way, each up to its timeout.
+        os._exit(INTERRUPTED)
+    except ReverseRegistryError:
+        if outcomes:
+            _tell(outcomes, wanted, dry_run)
+        raise
+    _tell(outcomes, wanted, dry_run)
     if any(outcome.errors for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _progress() -> Progress:
+    console = Console()
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def _tell(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> None:
+    told = headline(outcomes, wanted, dry_run=dry_run)
+    typer.echo(told)
+    summarize(summary(told, outcomes))
 
 
 def _check_names(names: list[str], wanted: Images) -> None:
@@ -90,30 +101,15 @@ def _check_names(names: list[str], wanted: Images) -> None:
 
 def _lines(outcome: Outcome) -> list[str]:
     name = outcome.image.name
-    found = f"{name}: {_builds(outcome.new)}" if outcome.new else f"{name}: nothing new"
+    found = f"{name}: {_builds(outcome)}" if outcome.new else f"{name}: nothing new"
     gone = [f"{name}: {count(outcome.gone, 'build')} of its history no longer upstream"] if outcome.gone else []
     lines = [] if outcome.errors and not outcome.new else [found]
     lines += gone + [f"{name}: note: {note}" for note in outcome.notes]
-    lines += [f"{name}: failed: {error}" for error in outcome.errors]
-    return [printable(line, 1000) for line in lines]
-
-
-def _builds(builds: list[Build]) -> str:
-    versions = list(dict.fromkeys(build.version or "of unknown version" for build in reversed(builds)))
-    shown = ", ".join(versions[:5]) + (f" and {len(versions) - 5} more" if len(versions) > 5 else "")
-    return f"{count(len(builds), 'new build')}: {shown}"
-
-
-def _summary(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> str:
-    new = [outcome for outcome in outcomes if outcome.new]
-    failed = [outcome.image.name for outcome in outcomes if outcome.errors]
-    unchanged = sum(not outcome.new and not outcome.errors for outcome in outcomes)
-    parts = [
-        f"{count(sum(len(outcome.new) for outcome in new), 'new build')} in {count(len(new), 'image')}",
-        f"{unchanged} unchanged",
+    return [
+        *(printable(line, 1000) for line in lines),
+        *(error_line(f"{name}: failed: {error}") for error in outcome.errors),
     ]
-    if frozen := sum(image.frozen for image in wanted.images.values()):
-        parts.append(f"{frozen} frozen")
-    if failed:
-        parts.append(f"{len(failed)} failed ({', '.join(sorted(failed))})")
-    return ", ".join(parts) + (" (dry run: nothing was written)" if dry_run else "")
+
+
+def _builds(outcome: Outcome) -> str:
+    return f"{count(len(outcome.new), 'new build')}: {', '.join(versions(outcome))}"

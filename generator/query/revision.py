@@ -1,11 +1,11 @@
 """An index as it was at a git revision."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from generator.document import printable
 from generator.errors import ConfigurationError
+from generator.git import GitError, contents, git
 
 
 def recorded_at(folder: Path, revision: str) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -13,25 +13,17 @@ def recorded_at(folder: Path, revision: str) -> Iterator[tuple[str, dict[str, by
 
     Raises `ConfigurationError` where `folder` is in no git repository, or that has no such revision.
     """
-    commit = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
-    listing = _git(folder, "ls-tree", "-r", "-z", commit, "--", ".").decode("utf-8", "surrogateescape")
+    try:
+        commit = git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").strip()
+    except GitError as error:
+        shown = printable(revision)
+        raise ConfigurationError(f"{folder}: git has no {shown} there, or has not fetched it ({error.said})") from None
     objects: dict[str, dict[str, str]] = {}
-    for entry in filter(None, listing.split("\0")):
+    for entry in filter(None, git(folder, "ls-tree", "-r", "-z", commit, "--", ".").split("\0")):
         described, _, path = entry.partition("\t")
         name, _, file = path.rpartition("/")
         if name and file in ("index.json", "packages.json"):
             objects.setdefault(name, {})[file] = described.split()[2]
+    blobs = contents(folder, (object_ for files in objects.values() for object_ in files.values()))
     for name, files in objects.items():
-        yield name, {file: _git(folder, "cat-file", "blob", object_) for file, object_ in files.items()}
-
-
-def _git(folder: Path, *arguments: str) -> bytes:
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
-    except FileNotFoundError:
-        raise ConfigurationError("--against needs git, which is not installed") from None
-    except subprocess.CalledProcessError as error:
-        said = printable(error.stderr.decode(errors="replace").strip().removeprefix("fatal: "))
-        what = printable(arguments[-1].removesuffix("^{commit}"))
-        raise ConfigurationError(f"{folder}: git has no {what} there, or has not fetched it ({said})") from None
+        yield name, {file: next(blobs) for file in files}

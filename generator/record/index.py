@@ -13,9 +13,10 @@ SCHEMA: Final = 1
 
 Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, description="Content digest, `sha256:<hex>` or `sha512:<hex>`.")]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC.")]
-Tag = Annotated[str, Meta(pattern="^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$")]
+Tag = Annotated[str, Meta(pattern="^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$", description="A tag of the image.")]
 Name = Annotated[str, Meta(description="Name of the image on the server; may hold slashes.")]
 Count = Annotated[int, Meta(ge=0)]
+Schema = Annotated[Literal[1], Meta(description="Version of the format; a reader refuses any other.")]
 
 
 class Auth(Struct, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ class Build(Struct, frozen=True, kw_only=True, rename={"media_type": "mediaType"
 class ImageIndex(Struct, frozen=True, kw_only=True):
     """`<image>/index.json`: all that is known of one image."""
 
-    schema: Literal[1] = SCHEMA
+    schema: Schema = SCHEMA
     name: Name
     repository: Annotated[str, Meta(description="Where the image lives upstream, `host[:port]/path`.")]
     package: Annotated[str | None, Meta(description="Main package of the newest build.")]
@@ -92,23 +93,23 @@ class ImageIndex(Struct, frozen=True, kw_only=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """An image in the catalogue."""
 
-    repository: str
+    repository: Annotated[str, Meta(description="Where the image lives upstream, `host[:port]/path`.")]
     refreshed: Annotated[bool, Meta(description="False while the image has no file of its own yet.")]
     frozen: Annotated[bool, Meta(description="Whether it is kept as it is and no longer refreshed.")]
-    package: str | None = None
+    package: Annotated[str | None, Meta(description="Main package of the newest build.")] = None
     version: Annotated[str | None, Meta(description="Newest version on the first track that has one.")] = None
     digest: Annotated[Digest | None, Meta(description="The build of that version.")] = None
-    created: Time | None = None
-    builds: Count = 0
-    tags: Count = 0
+    created: Annotated[Time | None, Meta(description="When that build was made, as it says itself.")] = None
+    builds: Annotated[Count, Meta(description="How many builds are recorded.")] = 0
+    tags: Annotated[Count, Meta(description="How many tags are served.")] = 0
 
 
 class Catalogue(Struct, frozen=True, kw_only=True):
     """`index.json`: every image."""
 
-    schema: Literal[1] = SCHEMA
+    schema: Schema = SCHEMA
     upstream: Annotated[str, Meta(description="Where images live that are not in the index.")]
-    images: dict[Name, Summary]
+    images: Annotated[dict[Name, Summary], Meta(description="Every image of images.toml.")]
 
 
 _Packages = tuple[Annotated[str, Meta(pattern="^[a-z]+/[\x21-\x7e]+@[\x21-\x7e]+$")], ...]
@@ -117,8 +118,8 @@ _Packages = tuple[Annotated[str, Meta(pattern="^[a-z]+/[\x21-\x7e]+@[\x21-\x7e]+
 class Change(Struct, frozen=True, kw_only=True):
     """What a build's packages are, as against the entry before it with the same track."""
 
-    track: Tag
-    digest: Digest
+    track: Annotated[Tag, Meta(description="The upstream tag that pointed at the build.")]
+    digest: Annotated[Digest, Meta(description="Digest of the build, as in index.json.")]
     added: Annotated[_Packages, Meta(description="Package URLs without `pkg:` and qualifiers, sorted.")]
     removed: Annotated[_Packages, Meta(description="Likewise; a package at another version is removed and added.")]
 
@@ -126,7 +127,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class PackageLog(Struct, frozen=True, kw_only=True):
     """`<image>/packages.json`: apply the changes of one track in order to have each build's packages."""
 
-    schema: Literal[1] = SCHEMA
+    schema: Schema = SCHEMA
     name: Name
     builds: Annotated[
         tuple[Change, ...], Meta(description="In the order of the image's builds; those with an SBOM only.")
@@ -161,6 +162,14 @@ def utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+_PROMISE = """\
+Catalogue: index.json. ImageIndex: <image>/index.json. PackageLog: <image>/packages.json. \
+Within schema 1 no field is taken away, renamed, or given another type or meaning; a recorded build is never removed, \
+and only its unknown version, purl and sbom are ever filled in; a tag that names its build's minute or second never \
+moves. Fields, files, and values of `kind` and `format` may be added: a reader ignores what it does not know. Whatever \
+cannot keep to this is another schema."""
+
+
 def schema() -> bytes:
     """JSON Schema 2020-12 of every document, from the types above."""
     documents = (Catalogue, ImageIndex, PackageLog)
@@ -168,7 +177,7 @@ def schema() -> bytes:
     root = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The index of reverse-registry",
-        "description": "Catalogue: index.json. ImageIndex: <image>/index.json. PackageLog: <image>/packages.json.",
+        "description": _PROMISE,
         "anyOf": list(schemas),
         "$defs": definitions,
     }

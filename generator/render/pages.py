@@ -42,7 +42,7 @@ def at(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
-_environment = jinja2.Environment(
+environment = jinja2.Environment(
     loader=jinja2.PackageLoader("generator.render"),
     autoescape=False,  # noqa: S701  Markdown, not HTML: every value goes through `markdown` or `code`
     undefined=jinja2.StrictUndefined,
@@ -50,12 +50,12 @@ _environment = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_environment.filters |= {"markdown": markdown, "code": code, "codes": codes, "day": day, "at": at}
+environment.filters |= {"markdown": markdown, "code": code, "codes": codes, "day": day, "at": at}
 
 
 def render_catalogue(catalogue: Catalogue) -> str:
     """`README.md` of the index."""
-    return _environment.get_template("catalogue.md.j2").render(catalogue=catalogue)
+    return environment.get_template("catalogue.md.j2").render(catalogue=catalogue)
 
 
 def render_image(index: ImageIndex, watched: Iterable[str], contents: Contents) -> dict[str, str]:
@@ -64,7 +64,7 @@ def render_image(index: ImageIndex, watched: Iterable[str], contents: Contents) 
     newest = newest_release(index.builds, watched)
     by_year = list(years(told))
     pages = {
-        "README.md": _environment.get_template("image.md.j2").render(
+        "README.md": environment.get_template("image.md.j2").render(
             index=index,
             newest=newest,
             pull=_pull_tag(index, newest),
@@ -76,7 +76,7 @@ def render_image(index: ImageIndex, watched: Iterable[str], contents: Contents) 
         )
     }
     for year, of_year in by_year:
-        template = _environment.get_template("year.md.j2")
+        template = environment.get_template("year.md.j2")
         pages[f"{year}.md"] = template.render(index=index, year=year, entries=of_year, shown=SHOWN_CHANGES)
     return pages
 

@@ -1,6 +1,7 @@
 """schema.json says what the documents are, and the documents are that."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,53 @@ def relative(path: Path) -> str:
     return str(path.relative_to(INDEX))
 
 
-GENERATED = [path for path in DOCUMENTS if path.name != "schema.json"]
+GENERATED = [path for path in DOCUMENTS if path.name in SHAPES]
 
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(json.loads(schema()))
     assert len(GENERATED) >= 7
+
+
+def fields() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field of every document, as `Build.digest`, with its schema."""
+    for name, definition in json.loads(schema())["$defs"].items():
+        for field, described in definition["properties"].items():
+            yield f"{name}.{field}", described
+
+
+def test_every_field_and_document_is_described() -> None:
+    root = json.loads(schema())
+    assert [name for name, definition in root["$defs"].items() if not definition["description"].endswith(".")] == []
+    assert [name for name, described in fields() if not described.get("description", "").endswith(".")] == []
+
+
+# What was there when schema 1 was first published.
+FIRST = """
+Auth.realm Auth.service Track.digest Track.since
+Build.created Build.digest Build.mediaType Build.platforms Build.purl Build.sbom Build.seen Build.size Build.track
+Build.version Sbom.digest Sbom.format Sbom.identity Sbom.kind Sbom.verified
+Catalogue.images Catalogue.schema Catalogue.upstream
+Summary.builds Summary.created Summary.digest Summary.frozen Summary.package Summary.refreshed Summary.repository
+Summary.tags Summary.version
+ImageIndex.auth ImageIndex.builds ImageIndex.name ImageIndex.package ImageIndex.repository ImageIndex.schema
+ImageIndex.tags ImageIndex.tracks
+Change.added Change.digest Change.removed Change.track PackageLog.builds PackageLog.name PackageLog.schema
+"""
+
+
+def test_schema_1_keeps_every_field_that_it_began_with() -> None:
+    assert "Within schema 1 no field is taken away" in json.loads(schema())["description"]
+    assert set(FIRST.split()) <= {name for name, _ in fields()}
+
+
+@pytest.mark.parametrize("path", sorted((INDEX / "example").rglob("*.json")), ids=lambda path: relative(path))
+def test_readers_ignore_fields_that_they_do_not_know(path: Path) -> None:
+    document = json.loads(path.read_bytes())
+    later = document | {"later": {}, "builds": [build | {"later": 1} for build in document["builds"]]}
+    validator(shape_of(path).__name__).validate(later)
+    shape = shape_of(path)
+    assert msgspec.json.decode(json.dumps(later), type=shape) == msgspec.json.decode(path.read_bytes(), type=shape)
 
 
 def test_the_committed_schema_is_the_one_of_the_code() -> None:
@@ -59,7 +101,7 @@ def test_a_document_read_and_written_is_the_same_to_the_byte(path: Path) -> None
 def test_what_a_refresh_writes_is_valid_and_refers_to_itself(nginx: Index) -> None:
     nginx.refresh()
     for path, content in nginx.content().items():
-        if path.endswith(".json") and path != "schema.json":
+        if Path(path).name in SHAPES:
             Draft202012Validator(json.loads(schema())).validate(json.loads(content))
     index = nginx.image("nginx")
     digests = {build.digest for build in index.builds}

@@ -72,7 +72,7 @@ def test_the_commit_is_put_on_top_of_a_push_in_between(clone: Path, tmp_path: Pa
     assert (clone / "README.md").exists()
 
 
-def test_what_cannot_be_merged_is_one_line_and_leaves_no_rebase_behind(clone: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_merged_stays_in_the_clone_and_theirs_stands(clone: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(clone, other)
     (other / "index" / "index.json").write_text("somebody's own\n")
@@ -82,8 +82,68 @@ def test_what_cannot_be_merged_is_one_line_and_leaves_no_rebase_behind(clone: Pa
     cli(clone, "refresh")
     done = cli(clone, "publish")
     assert done.returncode == 1
-    assert "the next one will do" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert f"commit {git(clone, 'rev-parse', '--short', 'HEAD')} stays in this clone only" in done.stderr
+    assert git(clone, "log", "--format=%s", "origin/main").splitlines() == ["somebody's own", "images.toml"]
+    assert git(clone, "show", "HEAD:index/nginx/index.json")
+    assert git(clone, "status", "--porcelain") == ""
     assert not (clone / ".git" / "rebase-merge").exists()
+
+
+def test_work_under_way_beside_the_index_is_left_alone(clone: Path, tmp_path: Path) -> None:
+    (clone / "notes.txt").write_text("a\n")
+    git(clone, "add", "notes.txt")
+    git(clone, "commit", "--quiet", "--message", "notes")
+    git(clone, "push", "--quiet")
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "bare.git"), str(tmp_path / "other"))
+    git(tmp_path / "other", "commit", "--quiet", "--allow-empty", "--message", "meanwhile")
+    git(tmp_path / "other", "push", "--quiet")
+    (clone / "notes.txt").write_text("not done yet\n")
+    cli(clone, "refresh")
+    assert cli(clone, "publish").returncode == 0
+    assert (clone / "notes.txt").read_text() == "not done yet\n"
+    assert git(clone, "show", "origin/main:notes.txt") == "a"
+
+
+def test_a_refused_push_says_why(clone: Path, tmp_path: Path) -> None:
+    hook = tmp_path / "bare.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho this branch is protected\nexit 1\n")
+    hook.chmod(0o755)
+    cli(clone, "refresh")
+    done = cli(clone, "publish")
+    assert done.returncode == 1
+    assert "git push failed: remote: this branch is protected" in done.stderr
+
+
+def test_what_did_not_change_is_not_read_again(clone: Path) -> None:
+    for name in ("index.json", "packages.json"):
+        broken = clone / "index" / "broken" / name
+        broken.parent.mkdir(exist_ok=True)
+        broken.write_text("{")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", "broken")
+    cli(clone, "refresh")
+    assert cli(clone, "publish").stdout.startswith("pushed: nginx 1.29.1-r0, ")
+
+
+def test_a_repository_without_any_commit_gets_its_first(tmp_path: Path, upstream: ExampleUpstream) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "images.toml").write_text(f'upstream = "{upstream.host}/chainguard"\n[images.postgres]\n')
+    cli(tmp_path, "refresh")
+    done = cli(tmp_path, "publish", "--no-push")
+    assert done.stdout.startswith("committed: postgres 17.4-r1")
+    assert cli(tmp_path, "publish", "--no-push").stdout.endswith("nothing has changed\n")
+
+
+def test_a_folder_outside_of_git_and_a_machine_without_git_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index").mkdir()
+    done = cli(tmp_path, "publish")
+    assert (done.returncode, "cannot be published (not a git repository" in done.stderr) == (2, True)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert cli(tmp_path, "publish").stderr == "reverse-registry: git is not installed, and this needs it\n"
 
 
 def test_a_leftover_of_a_killed_refresh_is_not_committed(clone: Path) -> None:
@@ -123,9 +183,9 @@ def test_the_message_names_new_versions_and_counts_rebuilds() -> None:
     )
 
 
-@pytest.mark.parametrize("version", ["1\n\nSigned-off-by: x", "1\x1b[31m", "1\u202e2", "::error::x"])
-def test_hostile_versions_stay_on_their_line(version: str) -> None:
-    text = message([News("x", (build(version, "a"),), frozenset())])
-    assert len(text.splitlines()) == 3
-    assert text.isascii()
-    assert "\x1b" not in text
+def test_what_does_not_fit_is_counted() -> None:
+    versions = [f"1.{minor}.0-r{'0' * 12}" for minor in range(4)]
+    news = News("nginx", tuple(build(version, "a") for version in versions), frozenset())
+    subject = message([news]).splitlines()[0]
+    assert subject == "nginx 1.3.0-r000000000000, nginx 1.2.0-r000000000000 and 2 more versions"
+    assert len(message([News("a" * 50, (build("1-r0", "a"), build("2-r0", "b")), frozenset())]).splitlines()[0]) <= 72

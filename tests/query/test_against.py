@@ -164,4 +164,4 @@ def test_a_folder_outside_of_git_is_refused(made: Made) -> None:
 
 def test_a_machine_without_git_is_told(kept: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "PATH", "/nonexistent")
-    assert refused("check", "--against", "HEAD", index=kept.folder) == ("--against needs git, which is not installed")
+    assert refused("check", "--against", "HEAD", index=kept.folder) == "git is not installed, and this needs it"

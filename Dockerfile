@@ -1,0 +1,26 @@
+# The server with the index of this checkout, or with any other index mounted at /index.
+ARG BASE=docker.io/library/python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /app
+COPY requirements/server.txt ./
+RUN python3 -m venv --without-pip /venv \
+    && python3 -m pip --python /venv/bin/python3 install --no-cache-dir --require-hashes -r server.txt
+COPY server ./server
+RUN python3 -m compileall -q server
+
+FROM ${BASE}
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=build /app/server ./server
+COPY index /index
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    REVERSE_REGISTRY_INDEX=/index \
+    UVICORN_HOST=0.0.0.0 \
+    UVICORN_PORT=8000
+USER 65532:65532
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen('http://localhost:%s/healthz' % os.environ['UVICORN_PORT'], timeout=4)"]
+CMD ["uvicorn", "server.app:app", "--no-server-header", "--timeout-keep-alive", "130", "--timeout-graceful-shutdown", "30"]

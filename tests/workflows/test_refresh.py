@@ -1,0 +1,209 @@
+"""The scheduled workflow: its own steps, as they stand, against the example upstream and a bare repository."""
+
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.example import INDEX
+from tests.generator.test_interrupt import until_quiet
+from tests.publish.test_publish import git
+from tests.upstream import Build, ExampleUpstream, Fault, Hang, Package
+from tests.upstream.images import NGINX
+from tests.workflows.workflow import VENV, Job, Step, workflow
+
+REFRESH, PUBLISH = "Refresh", "Check and publish"
+NGINX_ONLY = '[images.nginx]\nsince = "always"\n'
+TWO = f'{NGINX_ONLY}[images.python]\nsince = "always"\n'
+NEW = Build("nginx", "1.29.2-r0", datetime(2026, 3, 1, tzinfo=UTC), (Package("nginx", "1.29.2-r0"),))
+LATER = Build("nginx", "1.29.3-r0", datetime(2026, 3, 2, tzinfo=UTC), (Package("nginx", "1.29.3-r0"),))
+
+
+@dataclass
+class Origin:
+    """A bare repository that holds this project's index with an images.toml of one's own."""
+
+    folder: Path
+    upstream: ExampleUpstream
+
+    @property
+    def bare(self) -> Path:
+        return self.folder / "origin.git"
+
+    def create(self, images: str) -> None:
+        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
+        checkout = self.checkout("first")
+        shutil.copytree(INDEX, checkout / "index")
+        (checkout / "index" / "images.toml").write_text(f'upstream = "{self.upstream.host}/chainguard"\n{images}')
+        self.push(checkout, "images.toml")
+
+    def checkout(self, name: str) -> Path:
+        """As actions/checkout leaves it: one commit deep."""
+        git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.bare}", str(self.folder / name))
+        return self.folder / name
+
+    def push(self, checkout: Path, subject: str) -> None:
+        git(checkout, "add", "--all")
+        git(checkout, "commit", "--quiet", "--message", subject)
+        git(checkout, "push", "--quiet", "origin", "HEAD:main")
+
+    @property
+    def subjects(self) -> list[str]:
+        return git(self.bare, "log", "--format=%s", "main").splitlines()
+
+    def file(self, path: str) -> str:
+        return git(self.bare, "show", f"main:{path}")
+
+    def run(
+        self,
+        name: str,
+        meanwhile: Mapping[str, Callable[[], object]] | None = None,
+        interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] | None = None,
+    ) -> dict[str, Step]:
+        checkout = self.checkout(name)
+        steps = workflow("refresh.yml")["jobs"]["refresh"]["steps"]
+        environment = {"PATH": f"{self._bin()}:/usr/bin:/bin"}
+        return Job(steps, checkout, environment, meanwhile or {}, interrupt or {}).run()
+
+    def _bin(self) -> Path:
+        """A Python that has the packages already; in place of `pip` stands what only notes the words it is given."""
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        pip, console = folder / "pip", folder / "reverse-registry"
+        pip.write_text(f'#!/bin/sh\necho "$@" >> {self.folder}/pip.log\n')
+        pip.chmod(pip.stat().st_mode | stat.S_IXUSR)
+        console.unlink(missing_ok=True)
+        console.symlink_to(VENV / "reverse-registry")
+        return folder
+
+
+@pytest.fixture
+def upstream() -> Iterator[ExampleUpstream]:
+    with ExampleUpstream() as running:
+        yield running
+
+
+@pytest.fixture
+def origin(tmp_path: Path, upstream: ExampleUpstream) -> Origin:
+    return Origin(tmp_path, upstream)
+
+
+def codes(done: Mapping[str, Step]) -> dict[str, int]:
+    return {name: step.code for name, step in done.items()}
+
+
+GREEN = {"Install": 0, REFRESH: 0, PUBLISH: 0}
+
+
+def test_the_first_run_commits_and_the_second_has_nothing_to(origin: Origin) -> None:
+    origin.create(TWO)
+    done = origin.run("one")
+    assert codes(done) == GREEN
+    assert origin.subjects == [
+        "nginx 1.29.1-r0, nginx 1.28.0-r0, nginx 1.27.4-r2 and 7 more versions",
+        "images.toml",
+    ]
+    assert '"1.27.4":"sha256:' in origin.file("index/nginx/index.json").replace(" ", "")
+    assert "### 18 new builds in 2 images, 0 unchanged" in done[REFRESH].summary.replace("\\", "")
+    assert "| `nginx` | 10 | `1.29.1-r0`, `1.28.0-r0`, `1.27.4-r2`, `1.27.4-r0`, `1.27.3-r0` |" in done[REFRESH].summary
+    assert "Pushed: `nginx 1.29.1-r0, " in done[PUBLISH].summary
+    assert "::error::" not in done[REFRESH].log + done[PUBLISH].log
+    first, second = (origin.folder / "pip.log").read_text().splitlines()
+    assert first == "install --require-hashes -r requirements/generator.txt"
+    assert second == "install --no-deps --no-build-isolation ."
+    again = origin.run("two")
+    assert codes(again) == GREEN
+    assert len(origin.subjects) == 2
+    assert (again[PUBLISH].log.splitlines()[-1], again[PUBLISH].summary) == ("index: nothing has changed", "")
+    assert "### 0 new builds in 0 images, 2 unchanged" in again[REFRESH].summary.replace("\\", "")
+
+
+def test_a_push_in_between_is_rebased_over(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+
+    def push() -> None:
+        other = origin.checkout("other")
+        (other / "README.md").write_text("meanwhile\n")
+        origin.push(other, "meanwhile")
+
+    done = origin.run("one", meanwhile={PUBLISH: push})
+    assert codes(done) == GREEN
+    assert origin.subjects[1:] == ["meanwhile", "images.toml"]
+    assert origin.subjects[0].startswith("nginx 1.29.1-r0")
+
+
+def test_one_failing_image_leaves_the_others_committed_and_the_step_red(origin: Origin) -> None:
+    origin.create(f"{NGINX_ONLY}[images.missing]\n")
+    done = origin.run("one")
+    assert codes(done) == GREEN | {REFRESH: 1}
+    assert origin.subjects[0].startswith("nginx 1.29.1-r0")
+    reason = f"{origin.upstream.host}/chainguard/missing: has no tag latest or latest-dev"
+    assert f"::error::missing: failed: {reason}\n" in done[REFRESH].log
+    assert f"| failed | why |\n|---|---|\n| `missing` | `{reason}` |\n" in done[REFRESH].summary
+    assert "1 failed (missing)" in done[REFRESH].summary.replace("\\", "")
+
+
+def test_what_check_finds_is_not_published_and_the_step_is_red(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+    origin.run("one")
+
+    def lose() -> None:
+        checkout = origin.folder / "two"
+        shutil.rmtree(checkout / "index" / "nginx")
+
+    done = origin.run("two", meanwhile={PUBLISH: lose})
+    assert codes(done) == GREEN | {PUBLISH: 1}
+    assert "::error::index/nginx/index.json: is gone, with 10 builds\n" in done[PUBLISH].log
+    assert len(origin.subjects) == 2
+
+
+def test_wrong_configuration_is_red_and_publishes_nothing(origin: Origin) -> None:
+    origin.create("[images.nginx]\ntracks = 1\n")
+    done = origin.run("one")
+    assert codes(done) == GREEN | {REFRESH: 2, PUBLISH: 1}
+    assert done[REFRESH].log.startswith("::error::reverse-registry: index/images.toml: [images.nginx] tracks: ")
+    assert origin.subjects == ["images.toml"]
+
+
+def test_a_run_out_of_time_is_red_and_keeps_what_it_learned(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+    hung = NGINX[0].build.digest
+    origin.upstream.inject(Fault(Hang(60), path=f"/manifests/{hung}"))
+
+    def time_out(process: subprocess.Popen[str]) -> None:
+        until_quiet(origin.upstream)
+        process.send_signal(signal.SIGINT)  # as the runner does first
+
+    done = origin.run("one", interrupt={REFRESH: time_out})
+    assert codes(done) == GREEN | {REFRESH: 130}
+    recorded = origin.file("index/nginx/index.json")
+    assert hung not in recorded
+    assert recorded.count('"mediaType"') == 9
+    assert codes(origin.run("two")) == GREEN
+    assert hung in origin.file("index/nginx/index.json")
+
+
+def test_of_two_that_cannot_be_merged_one_is_red_and_the_next_run_has_all(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+    origin.run("one")
+    origin.upstream.push(NEW, "latest")
+
+    def race() -> None:
+        origin.upstream.push(LATER, "latest")
+        assert codes(origin.run("other")) == GREEN
+
+    done = origin.run("two", meanwhile={PUBLISH: race})
+    assert codes(done) == GREEN | {PUBLISH: 1}
+    assert "::error::reverse-registry: index: somebody else has pushed changes of the same lines" in done[PUBLISH].log
+    assert not (origin.folder / "two" / ".git" / "rebase-merge").exists()
+    assert NEW.digest in (origin.folder / "two" / "index" / "nginx" / "index.json").read_text()
+    assert codes(origin.run("three")) == GREEN
+    recorded = origin.file("index/nginx/index.json")
+    assert NEW.digest in recorded
+    assert LATER.digest in recorded

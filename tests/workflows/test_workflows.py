@@ -1,0 +1,88 @@
+"""Every workflow is valid, pinned, and may do no more than it has to."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.workflows.workflow import FOLDER, NAMES, VENV, workflow
+
+ACTIONLINT = (str(VENV / "actionlint"), "-shellcheck=", "-pyflakes=")
+PINNED = re.compile(r" *- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def jobs(name: str) -> dict[str, Any]:
+    return dict(workflow(name)["jobs"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="actionlint is installed on Linux only")
+def test_actionlint_has_nothing_to_say() -> None:
+    files = [str(FOLDER / name) for name in NAMES]
+    done = subprocess.run([*ACTIONLINT, *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="actionlint is installed on Linux only")
+def test_actionlint_would_have() -> None:
+    text = (FOLDER / "refresh.yml").read_text().replace("!cancelled()", "!canceled()")
+    done = subprocess.run([*ACTIONLINT, "-"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'undefined function "canceled"' in done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_are_pinned_to_a_commit_with_their_version_beside_it(name: str) -> None:
+    lines = [line for line in (FOLDER / name).read_text().splitlines() if "uses:" in line]
+    assert lines
+    assert [line for line in lines if not PINNED.fullmatch(line)] == []
+
+
+def test_only_the_schedule_may_push_and_only_a_release_may_publish_images() -> None:
+    given = {name: {job: each.get("permissions") for job, each in jobs(name).items()} for name in NAMES}
+    assert {name: workflow(name)["permissions"] for name in NAMES} == {
+        "ci.yml": {"contents": "read"},
+        "refresh.yml": {},
+        "release.yml": {},
+    }
+    assert given == {
+        "ci.yml": {"test": None},
+        "refresh.yml": {"refresh": {"contents": "write"}},
+        "release.yml": {"image": {"contents": "read", "packages": "write"}},
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_job_goes_on_for_ever(name: str) -> None:
+    assert all(int(job["timeout-minutes"]) <= 60 for job in jobs(name).values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_from_outside_becomes_part_of_a_script(name: str) -> None:
+    scripts = [step["run"] for job in jobs(name).values() for step in job["steps"] if "run" in step]
+    assert scripts
+    assert not any("${{" in script for script in scripts)
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "release.yml"])
+def test_what_does_not_push_has_no_credentials_of_git_at_hand(name: str) -> None:
+    checkouts = [
+        step["with"] for job in jobs(name).values() for step in job["steps"] if "checkout" in step.get("uses", "")
+    ]
+    assert checkouts
+    assert all(each["persist-credentials"] == "false" for each in checkouts)
+
+
+def test_the_schedule_runs_one_at_a_time_and_also_by_hand() -> None:
+    refresh = workflow("refresh.yml")
+    assert refresh["concurrency"] == {"group": "refresh"}
+    assert "workflow_dispatch" in refresh["on"]
+    assert re.fullmatch(r"\d+ \* \* \* \*", refresh["on"]["schedule"][0]["cron"])
+
+
+def test_a_pull_request_is_checked_against_its_base() -> None:
+    steps = jobs("ci.yml")["test"]["steps"]
+    step = next(step for step in steps if "--against" in step.get("run", ""))
+    assert step["env"] == {"BASE": "${{ github.event.pull_request.base.sha }}"}
+    assert next(step["with"]["fetch-depth"] for step in steps if "checkout" in step.get("uses", "")) == "0"
