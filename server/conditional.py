@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 
 def entity_tag(digest: str) -> str:
+    """A strong validator (RFC 9110, 8.8.3)."""
     return f'"{digest}"'
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .conditional import entity_tag, is_unchanged
+
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -25,9 +27,8 @@ def represent(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The `body` with a strong validator of its bytes, or 304 where the client has it already."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    etag = entity_tag(hashlib.sha256(body).hexdigest()[:32])
     headers = {**SECURITY, **(headers or {}), "Cache-Control": cache_control, "ETag": etag}
-    held = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if status == 200 and held & {etag, "*"}:
+    if status == 200 and is_unchanged(request, etag):
         return Response(None, 304, headers)
     return Response(body, status, headers, media_type)
