@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import re
-import sys
-from contextlib import suppress
+from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import msgspec
 from starlette.types import Message, Scope, Send
 
 from . import metrics
+from .lines import Lines
 
 _LONGEST = 512
 _endpoint = re.compile(rb"/v2/(.+)/(manifests|blobs|referrers|tags)/([^/]*)\Z").match
@@ -43,11 +44,9 @@ def _shown(part: bytes) -> str:
     return quote(part[:_LONGEST], "/:%+@=,~")
 
 
-class Line(msgspec.Struct):
-    """A line of the log: `bytes` of body sent, `upstream_ms` until upstream's headers came, `ms` in all."""
+class Told(msgspec.Struct):
+    """A line of the log but for when and who: `bytes` of body sent, `upstream_ms` until upstream's headers came."""
 
-    time: datetime
-    client: str
     method: str
     endpoint: str
     name: str
@@ -57,6 +56,21 @@ class Line(msgspec.Struct):
     upstream_ms: float
     ms: float
     complete: bool
+
+
+def told(
+    method: str,
+    subject: Subject,
+    status: int,
+    sent: int,
+    upstream: float = 0.0,
+    spent: float = 0.0,
+    complete: bool = True,
+) -> bytes:
+    """The end of a line of the log; `upstream` and `spent` are in seconds."""
+    upstream_ms, ms = round(1000 * upstream, 1), round(1000 * spent, 1)
+    line = Told(method, subject.endpoint, subject.name, subject.reference, status, sent, upstream_ms, ms, complete)
+    return msgspec.json.encode(line)[1:] + b"\n"
 
 
 class Exchange:
@@ -86,6 +100,11 @@ def _private(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     return (name, value.replace(b"public", b"private")) if name == b"cache-control" else (name, value)
 
 
+@lru_cache(1024)
+def _client(address: str) -> bytes:
+    return msgspec.json.encode(_shown(address.encode()))
+
+
 exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
@@ -93,56 +112,52 @@ class Access:
     """
     Stands in for uvicorn's access log: switched off by `--no-access-log` or a `--log-level` above info, like that.
 
-    Lines are written once a turn of the event loop.
+    Lines are written, and answers that were at hand counted, once a turn of the event loop.
     """
 
     def __init__(self) -> None:
         uvicorns = logging.getLogger("uvicorn.access")
-        self._is_logged = uvicorns.isEnabledFor(logging.INFO) and uvicorns.hasHandlers()
+        self._output = Lines() if uvicorns.isEnabledFor(logging.INFO) and uvicorns.hasHandlers() else None
         uvicorns.handlers, uvicorns.propagate = [], False
         self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
+        self._tallies: list[metrics.Tally] = []
 
-    def observe(self, scope: Scope, subject: Subject, status: int, started: float) -> None:
-        """An answer that needed nobody else and has no body to speak of."""
-        spent = perf_counter() - started
-        metrics.answered(subject.endpoint, scope["method"], status, spent)
-        if self._is_logged:
-            self._log(scope, subject, status, 0, 0.0, spent, True)
+    def observe_prepared(self, scope: Scope, tally: metrics.Tally, told: bytes) -> None:
+        """An answer that was at hand."""
+        if not self._tallies:
+            asyncio.get_running_loop().call_soon(self._count)
+        self._tallies.append(tally)
+        if self._output:
+            self._log(scope, told)
 
-    def observe_exchange(self, scope: Scope, done: Exchange, started: float) -> None:
+    def observe(self, scope: Scope, done: Exchange, started: float) -> None:
         subject, spent = Subject.of(scope["raw_path"]), perf_counter() - started
         sent = 0 if scope["method"] == "HEAD" else done.sent
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics.answered(subject.endpoint, method, done.status, spent)
         metrics.SENT.inc(sent)
-        if self._is_logged:
-            self._log(scope, subject, done.status, sent, done.upstream, spent, done.complete)
+        if self._output:
+            self._log(scope, told(scope["method"], subject, done.status, sent, done.upstream, spent, done.complete))
 
-    def _log(
-        self, scope: Scope, subject: Subject, status: int, sent: int, upstream: float, spent: float, complete: bool
-    ) -> None:
-        client = _shown(scope["client"][0].encode()) if scope.get("client") else ""
-        line = Line(
-            datetime.now(UTC),
-            client,
-            scope["method"],
-            subject.endpoint,
-            subject.name,
-            subject.reference,
-            status,
-            sent,
-            round(1000 * upstream, 1),
-            round(1000 * spent, 1),
-            complete,
-        )
+    def _log(self, scope: Scope, told: bytes) -> None:
+        client = scope["client"][0] if scope.get("client") else ""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
-        self._lines.append(self._encode(line) + b"\n")
+        self._lines.append(b'{"time":%b,"client":%b,%b' % (self._encode(datetime.now(UTC)), _client(client), told))
+
+    def _count(self) -> None:
+        tallies, self._tallies = self._tallies, []
+        for tally, times in Counter(tallies).items():
+            tally.add(times)
 
     def _write(self) -> None:
-        lines, self._lines = b"".join(self._lines), []
-        # A log that nobody reads any more is no reason to refuse a pull.
-        with suppress(OSError, ValueError):
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+        if self._output:
+            self._output.put(self._lines)
+        self._lines = []
+
+    def close(self) -> None:
+        """Writes what is left."""
+        if self._output:
+            self._write()
+            self._output.close()

@@ -3,12 +3,15 @@
 import asyncio
 import socket
 from enum import Enum
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import httpx
 
 from .errors import UpstreamError
 from .names import is_loopback
+
+# Addresses of IPv4 written as ones of IPv6: NAT64 (RFC 6052), and what is left of a form now given up (RFC 4291).
+_EMBEDDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 
 
 class Network(Enum):
@@ -22,8 +25,9 @@ class Network(Enum):
 def network(address: str) -> Network:
     """The network of an IP address. Raises ValueError."""
     parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed.sixtofour or parsed
+    if isinstance(parsed, IPv6Address) and not parsed.is_loopback and not parsed.is_unspecified:
+        embedded = IPv4Address(parsed.packed[12:]) if any(parsed in block for block in _EMBEDDING) else None
+        parsed = parsed.ipv4_mapped or parsed.sixtofour or embedded or parsed
     if parsed.is_loopback:
         return Network.LOOPBACK
     if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:

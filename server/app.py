@@ -49,13 +49,13 @@ class Server:
         if scope["type"] != "http":
             await (self._lifespan(receive, send) if scope["type"] == "lifespan" else self._app(scope, receive, send))
             return
-        started = perf_counter()
-        answer = self._answers.get(scope["method"], scope["raw_path"]) if self._answers else None
+        answer = self._answers.get(scope) if self._answers else None
         if answer:
             await send(answer.start)
             await send(answer.body)
-            self._access.observe(scope, answer.subject, answer.status, started)
+            self._access.observe_prepared(scope, answer.tally, answer.told)
             return
+        started = perf_counter()
         done = Exchange(send, is_private=self._answers is None)
         exchange.set(done)
         try:
@@ -64,7 +64,7 @@ class Server:
             # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
             logger.warning("%s %s: %s", scope["method"], Subject.of(scope["raw_path"]).name, error)
         finally:
-            self._access.observe_exchange(scope, done, started)
+            self._access.observe(scope, done, started)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -81,6 +81,8 @@ class Server:
         with suppress(asyncio.CancelledError):
             await self._watch
         await self._client.aclose()
+        metrics.retire()
+        self._access.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def start(self) -> None:
@@ -93,7 +95,7 @@ class Server:
         passthrough = None
         if settings.auth == "passthrough" and settings.public_url:
             passthrough = Passthrough(current, client, settings.public_url, settings.timeout)
-        registry = Registry(current, upstream, manifests, passthrough)
+        registry = Registry(current, upstream, manifests, passthrough, settings.timeout)
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),
@@ -103,7 +105,7 @@ class Server:
         ]
         self._access = Access()
         # With credentials every request has to be looked at.
-        self._answers = None if passthrough else Answers(current)
+        self._answers = None if passthrough else Answers(current, manifests)
         handlers = {
             UnauthorizedError: registry.unauthorized,
             RegistryError: _registry_error,
@@ -122,7 +124,8 @@ async def _registry_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """No such endpoint, or a method that it does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    allow = {"Allow": "GET, HEAD"} if error.status_code == 405 else None
+    methods = (error.headers or {}).get("Allow", "").split(", ")
+    allow = {"Allow": ", ".join(sorted(methods))} if error.status_code == 405 else None
     return RegistryError(error.status_code, "UNSUPPORTED", error.detail, allow).response()
 
 

@@ -1,32 +1,41 @@
 """Blobs: a redirect to where upstream keeps them, or passed through where upstream sends them itself."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 import anyio
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from . import wire
 from .answers import IMMUTABLE, ONCE
-from .errors import API_VERSION, RegistryError, TransferBrokenError
-from .names import Repository
+from .errors import API_VERSION, RegistryError, TransferBrokenError, UpstreamError
+from .names import Repository, digest_of
 from .upstream import Upstream
 
 ASKED = ("range", "if-range")
-KEPT = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
+KEPT = ("content-length", "content-range", "accept-ranges", "etag", "last-modified")
 
 
-async def relay(upstream: Upstream, repository: Repository, digest: str, request: Request) -> Response:
+async def relay(upstream: Upstream, repository: Repository, digest: str, request: Request, patience: float) -> Response:
     """Sends upstream nothing of the client's but its Range. Raises RegistryError."""
-    asked = wire.kept(request.headers, *ASKED)
+    asked = wire.kept(request.headers, *ASKED) if request.method == "GET" else {}
     response = await upstream.open(repository, request.method, f"blobs/{digest}", asked)
     if response.next_request:
         return redirect(str(response.next_request.url), ONCE)
-    if response.status_code in (200, 206):
-        return _Transfer(response, digest)
-    raise wire.refusal(response, RegistryError(404, "BLOB_UNKNOWN", f"there is no blob {digest}"))
+    if response.status_code not in (200, 206):
+        raise wire.refusal(response, RegistryError(404, "BLOB_UNKNOWN", f"there is no blob {digest}"))
+    if response.headers.get("content-length") == "0" and digest_of(b"", like=digest) != digest:
+        await response.aclose()
+        raise UpstreamError(f"{repository.host} sent nothing of the blob {digest}")
+    is_coded = wire.header(response.headers, "content-encoding") not in ("", "identity")
+    if is_coded or (response.status_code == 206 and "range" not in asked):
+        await response.aclose()
+        raise UpstreamError(f"{repository.host} sent the blob in a form that was not asked for")
+    return _Transfer(response, digest, request.method, patience)
 
 
 def redirect(location: str, cache_control: str) -> Response:
@@ -34,16 +43,38 @@ def redirect(location: str, cache_control: str) -> Response:
 
 
 class _Transfer(StreamingResponse):
-    """Passes a body on as it arrives, as fast as the client takes it."""
+    """
+    Passes a body on as it arrives, as fast as the client takes it, and gives up where it takes nothing for `patience`
+    seconds. Whatever upstream says of its type, it is for no browser to show.
+    """
 
-    def __init__(self, response: httpx.Response, digest: str) -> None:
-        headers = {**API_VERSION, "Docker-Content-Digest": digest, "Cache-Control": IMMUTABLE}
-        super().__init__(_chunks(response), response.status_code, {**headers, **wire.kept(response.headers, *KEPT)})
+    def __init__(self, response: httpx.Response, digest: str, method: str, patience: float) -> None:
+        whole = method == "GET" and response.status_code == 200
+        kept = wire.kept(response.headers, *KEPT)
+        if "transfer-encoding" in response.headers:  # RFC 9112, 6.3
+            kept.pop("content-length", None)
+        headers = {
+            **API_VERSION,
+            "Docker-Content-Digest": digest,
+            "Cache-Control": IMMUTABLE,
+            "X-Content-Type-Options": "nosniff",
+            **kept,
+        }
+        body = _verified(_chunks(response), digest, response.url.host) if whole else _chunks(response)
+        super().__init__(body, response.status_code, headers, "application/octet-stream")
         self._response = response
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await send(message)
+            except TimeoutError:
+                raise TransferBrokenError("the client takes no more") from None
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._response.aclose()
@@ -55,3 +86,17 @@ async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
             yield chunk
     except httpx.HTTPError as error:
         raise TransferBrokenError(f"{response.url.host} broke off: {type(error).__name__}") from None
+
+
+async def _verified(chunks: AsyncIterator[bytes], digest: str, host: str) -> AsyncIterator[bytes]:
+    """The last chunk is held back until all are known to be what the digest names."""
+    algorithm, _, expected = digest.partition(":")
+    computed, held = hashlib.new(algorithm), b""
+    async for chunk in chunks:
+        if held:
+            yield held
+        computed.update(chunk)
+        held = chunk
+    if computed.hexdigest() != expected:
+        raise TransferBrokenError(f"{host} sent a blob that is not {digest}")
+    yield held

@@ -10,10 +10,11 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Keeps the values used last, up to a total weight of `limit`."""
+    """Keeps the values used last, up to a total weight of `limit`; `evicted` is how many had to go for others."""
 
     def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
         self.weight = 0
+        self.evicted = 0
         self._limit = limit
         self._weigh = weigh
         self._values: OrderedDict[K, V] = OrderedDict()
@@ -27,10 +28,14 @@ class Cache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         self.drop(key)
+        weight = self._weigh(value)
+        if weight > self._limit:
+            return
         self._values[key] = value
-        self.weight += self._weigh(value)
+        self.weight += weight
         while self.weight > self._limit:
             self.drop(next(iter(self._values)))
+            self.evicted += 1
 
     def drop(self, key: K) -> None:
         if key in self._values:

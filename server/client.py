@@ -9,6 +9,8 @@ import httpx
 from . import metrics
 from .access import exchange
 
+_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
 
 class Client(httpx.AsyncClient):
     """`timeout` is in seconds. `answered` is when, on the monotonic clock, an answer came that was no 5xx."""
@@ -23,6 +25,15 @@ class Client(httpx.AsyncClient):
         self.answered: float | None = None
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            return await self._send(request, options)
+        except _STALE:
+            if request.method not in ("GET", "HEAD"):
+                raise
+            # As it may be where upstream closes a connection just as it is used again (RFC 9112, 9.3.1).
+            return await self._send(request, options)
+
+    async def _send(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         started, status = monotonic(), "error"
         try:
             response = await super().send(request, **options)

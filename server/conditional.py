@@ -10,5 +10,6 @@ def entity_tag(digest: str) -> str:
 
 def is_unchanged(request: Request, tag: str) -> bool:
     """Whether `If-None-Match` names the entity tag; a weak one will do."""
-    asked = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    stated = ",".join(request.headers.getlist("if-none-match"))
+    asked = [each.strip().removeprefix("W/") for each in stated.split(",")]
     return tag in asked or "*" in asked

@@ -29,16 +29,18 @@ class Current:
         """Raises StartError."""
         self.folder = folder
         self._hangup = asyncio.Event()
-        self._take(Index(folder))
+        self._seen: Files = {}
+        self._take(Index(folder, self._seen))
+        # What is here at the start stays: no garbage collection has to walk it again. Not so at a reload, when requests
+        # in flight would be kept for ever.
+        gc.freeze()
 
     def _take(self, index: Index) -> None:
-        self.index, self.loaded, self._seen = index, datetime.now(UTC), index.files
+        self.index, self.loaded = index, datetime.now(UTC)
         metrics.IMAGES.set(len(index.images))
         metrics.BUILDS.set(sum(len(image.builds) for image in index.images.values()))
         metrics.TAGS.set(sum(len(image.tags) for image in index.images.values()))
         metrics.LOADED.set_to_current_time()
-        # The index stays for long: no garbage collection has to walk it again.
-        gc.freeze()
 
     async def watch(self) -> None:
         """Reloads at SIGHUP, and when the files have changed. Runs until it is cancelled."""
@@ -48,26 +50,31 @@ class Current:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hangup.wait(), INTERVAL)
-            files = await asyncio.to_thread(self._look)
-            if self._hangup.is_set() or (files != self._seen and files == pending):
-                self._hangup.clear()
-                await self.reload()
-            pending = files
+            try:
+                files = await asyncio.to_thread(self._look)
+                if self._hangup.is_set() or (files != self._seen and files == pending):
+                    self._hangup.clear()
+                    await self.reload()
+                pending = files
+            except Exception:
+                logger.exception("The index could not be looked at; the one in use stays")
 
     def _look(self) -> Files:
-        return {path: identity(path) for path in self.index.files}
+        return {path: identity(path) for path in self._seen}
 
     async def reload(self) -> bool:
         """Whether the index that is in the folder now is in use."""
-        seen = await asyncio.to_thread(self._look)
+        seen: Files = {}
         try:
-            index = await asyncio.to_thread(Index, self.folder)
+            index = await asyncio.to_thread(Index, self.folder, seen, self.index.images)
         except StartError as error:
-            self._seen = seen
+            # What made the refused one wrong is watched as well: it may come later.
+            self._seen = await asyncio.to_thread(self._look) | seen
             metrics.RELOADS.labels("refused").inc()
             stays = self.loaded.isoformat(timespec="seconds")
             logger.error("The changed index is refused, that of %s stays in use: %s", stays, error)  # noqa: TRY400
             return False
+        self._seen = seen
         retired = list(self.index.images.values())
         self._take(index)
         metrics.RELOADS.labels("taken").inc()

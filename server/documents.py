@@ -13,6 +13,7 @@ from starlette.routing import Route
 from .answers import MOVING
 from .current import Current
 from .index import identity
+from .index import read as read_file
 from .representation import represent
 
 PARSED = 8
@@ -39,7 +40,7 @@ class Documents:
         if not known and path not in ("index.json", "schema.json"):
             raise HTTPException(404, "no such file of the index")
         try:
-            body = (self._current.folder / path).read_bytes()
+            body = read_file(self._current.folder / path)
         except OSError:
             raise HTTPException(404, "the index has no such file yet") from None
         headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
@@ -57,4 +58,4 @@ def read(path: Path, kind: type[T]) -> T:
 
 @lru_cache(PARSED)
 def _parse(path: Path, kind: type[T], version: object) -> T:
-    return msgspec.json.decode(path.read_bytes(), type=kind)
+    return msgspec.json.decode(read_file(path), type=kind)

@@ -32,8 +32,10 @@ class RegistryError(Exception):
 class UpstreamError(RegistryError):
     """Upstream is away or broken: what the index knows may stand in for it. `answered` is its own status, if any."""
 
-    def __init__(self, message: str, status: int = 502, answered: int | None = None) -> None:
-        super().__init__(status, "UNAVAILABLE", message)
+    def __init__(
+        self, message: str, status: int = 502, answered: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, "UNAVAILABLE", message, headers)
         self.answered = answered
 
     @property

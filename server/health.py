@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from . import wire
 from .cache import Cache
 from .client import Client
 from .current import Current
+from .errors import UpstreamError
 
 LATELY, PROBE_TIMEOUT = 30.0, 5.0
 
@@ -43,6 +45,7 @@ class Health:
     async def _probe(self) -> bool:
         url = httpx.URL(self._current.index.home.url("")).copy_with(path="/v2/")
         try:
-            return (await self._client.get(url, timeout=PROBE_TIMEOUT)).status_code < 500
-        except (httpx.HTTPError, httpx.InvalidURL):
+            async with wire.call(url.host, PROBE_TIMEOUT), self._client.stream("GET", url) as response:
+                return response.status_code < 500
+        except UpstreamError:
             return False

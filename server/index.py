@@ -1,11 +1,16 @@
 """The index: what the generator knows of each image, loaded from its JSON files."""
 
-from collections.abc import Iterator
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -42,12 +47,17 @@ class Build(Struct, frozen=True, gc=False, rename="camel"):
         return self.created if self.created and self.created > _EPOCH else self.seen
 
 
+def alphabetical(tag: str) -> tuple[str, str]:
+    """Lexical order is without regard to case (OCI distribution specification 1.1, "Listing tags")."""
+    return tag.lower(), tag
+
+
 class Track(Struct, frozen=True, gc=False):
     digest: Digest
 
 
 class Image(Struct, dict=True):
-    """One image, as its `index.json` has it; of one never refreshed only the repository is known."""
+    """One image, as its `index.json` has it; of one never refreshed only the repository is known, and no checksum."""
 
     repository: str
     schema: Literal[1] = 1
@@ -58,6 +68,7 @@ class Image(Struct, dict=True):
     builds: list[Build] = []
 
     def __post_init__(self) -> None:
+        self.checksum = b""
         self.source = Repository.parse(self.repository, self.auth or None, tokenless=self.auth is None)
         self.by_digest = {build.digest: build for build in self.builds}
         for tag, digest in self.tags.items():
@@ -70,8 +81,8 @@ class Image(Struct, dict=True):
 
     @cached_property
     def listing(self) -> list[str]:
-        """Every tag that can be asked for, sorted."""
-        return sorted({*self.tags, *self.tracks})
+        """Every tag that can be asked for, in the order of `alphabetical`."""
+        return sorted({*self.tags, *self.tracks}, key=alphabetical)
 
 
 class Summary(Struct):
@@ -98,19 +109,25 @@ class Index:
     """
     Reads `folder`. Raises StartError, naming the file and what is wrong in it.
 
-    `files` has the identity that each file had when it was read. `home` is a repository of the index's `upstream`.
+    An image whose file says what it said before is that of `known`. `files` is given the identity of each file before
+    it is read, also where the index is refused. `home` is a repository of the index's `upstream`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, files: Files | None = None, known: Mapping[str, Image] = MappingProxyType({})
+    ) -> None:
         path = folder / "index.json"
-        self.files: Files = {path: identity(path)}
-        if not path.is_file():
+        self._files = {} if files is None else files
+        self._files[path] = identity(path)
+        if self._files[path] is None:
             raise StartError(f"{path}: no index here; `reverse-registry refresh --index {folder}` writes one")
         with _named(path):
-            catalogue = msgspec.json.decode(path.read_bytes(), type=_Catalogue)
+            catalogue = msgspec.json.decode(read(path), type=_Catalogue)
             Repository.parse(f"{catalogue.upstream}/name")
             self.upstream, self.summaries = catalogue.upstream, catalogue.images
-            self.images = {name: self._image(folder, name, summary) for name, summary in self.summaries.items()}
+            self.images = {
+                name: self._image(folder, name, summary, known.get(name)) for name, summary in self.summaries.items()
+            }
         sources = [image.source for image in self.images.values()]
         self._auth = {source.host: source.auth for source in sources if source.auth}
         self.home = self._with_auth(Repository.parse(f"{self.upstream}/name"))
@@ -131,13 +148,27 @@ class Index:
             return repository
         return replace(repository, auth=self._auth[repository.host])
 
-    def _image(self, folder: Path, name: str, summary: Summary) -> Image:
+    def _image(self, folder: Path, name: str, summary: Summary, known: Image | None) -> Image:
         path = folder / name / "index.json"
-        self.files[path] = identity(path)
+        self._files[path] = identity(path)
         if not summary.refreshed:
             return Image(summary.repository)
         with _named(path):
-            return msgspec.json.decode(path.read_bytes(), type=Image)
+            body = read(path)
+            checksum = sha256(body).digest()
+            if known and known.checksum == checksum:
+                return known
+            image = msgspec.json.decode(body, type=Image)
+            image.checksum = checksum
+            return image
+
+
+def read(path: Path) -> bytes:
+    """The content of a regular file: a pipe would be waited for. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        return file.read()
 
 
 def identity(path: Path) -> tuple[int, int, int] | None:

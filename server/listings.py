@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from .errors import RegistryError
+from .index import alphabetical
 
 _SAFE = "=&%-._~+:/,"
 
@@ -16,7 +17,7 @@ _SAFE = "=&%-._~+:/,"
 def page_size(query: QueryParams) -> int | None:
     """`n`, or None for all. Raises RegistryError."""
     text = query.get("n")
-    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 10):
+    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 100):
         raise RegistryError(400, "PAGINATION_NUMBER_INVALID", "n is not a number of entries")
     return None if text is None else int(text)
 
@@ -24,7 +25,7 @@ def page_size(query: QueryParams) -> int | None:
 def page(request: Request, entries: Sequence[str]) -> tuple[Sequence[str], str]:
     """The part of the sorted `entries` that is asked for, and the query for what follows. Raises RegistryError."""
     query, size = request.query_params, page_size(request.query_params)
-    start = bisect_right(entries, query["last"]) if "last" in query else 0
+    start = bisect_right(entries, alphabetical(query["last"]), key=alphabetical) if "last" in query else 0
     part = entries[start:] if size is None else entries[start : start + size]
     more = bool(part) and start + len(part) < len(entries)
     return part, urlencode({"n": len(part), "last": part[-1]}) if more else ""

@@ -46,8 +46,8 @@ class _Pointed:
 class _Document(msgspec.Struct, rename="camel"):
     """What tells the type of a manifest."""
 
-    media_type: object = None
-    manifests: object = None
+    media_type: str | None = None
+    manifests: msgspec.Raw = msgspec.Raw()
 
 
 class Manifests:
@@ -56,10 +56,20 @@ class Manifests:
     def __init__(self, upstream: Upstream, limit: int) -> None:
         self._upstream = upstream
         self._cache: Cache[tuple[Repository, str], Manifest] = Cache(limit, lambda each: OVERHEAD + len(each.body))
+        self._passing: Cache[tuple[Repository, str], Manifest] = Cache(0, lambda _: 1)
         self._tags: Cache[tuple[Repository, str], _Pointed] = Cache(TAGS, lambda _: 1)
 
+    @property
+    def evicted(self) -> int:
+        """How many had to make room so far."""
+        return self._cache.evicted
+
+    def kept(self, repository: Repository, digest: str) -> Manifest | None:
+        """A manifest that is in memory."""
+        return self._cache.get((repository, digest))
+
     async def by_digest(self, repository: Repository, digest: str) -> Manifest:
-        if found := self._cache.get((repository, digest)):
+        if found := self.kept(repository, digest):
             metrics.CACHE_HITS.inc()
             return found
         metrics.CACHE_MISSES.inc()
@@ -67,7 +77,9 @@ class Manifests:
         async def load() -> Manifest:
             return _verified(*await self._fetch(repository, digest), digest)
 
-        loaded = await self._cache.load((repository, digest), load)
+        # Whether a token is still good is for upstream to say each time.
+        cache = self._passing if repository.token else self._cache
+        loaded = await cache.load((repository, digest), load)
         metrics.CACHE_BYTES.set(self._cache.weight)
         return loaded
 
@@ -100,8 +112,8 @@ class Manifests:
                 return None
             raise
         digest = wire.header(response.headers, "docker-content-digest")
-        size, media_type = wire.header(response.headers, "content-length"), _stated_type(response)
-        if is_digest(digest) and size.isdigit() and len(size) < 10 and media_type.startswith("application/vnd."):
+        size, media_type = (wire.header(response.headers, name) for name in ("content-length", "content-type"))
+        if is_digest(digest) and size.isdigit() and len(size) < 10 and _is_manifests(media_type):
             return Descriptor(digest, media_type, int(size))
         return None
 
@@ -109,7 +121,8 @@ class Manifests:
         response, body = await self._fetch(repository, tag)
         stated = wire.header(response.headers, "docker-content-digest")
         manifest = _verified(response, body, stated if is_digest(stated) else digest_of(body, like="sha256:"))
-        self._cache.put((repository, manifest.digest), manifest)
+        if not repository.token:
+            self._cache.put((repository, manifest.digest), manifest)
         return Descriptor(manifest.digest, manifest.media_type, manifest.size)
 
     async def _fetch(self, repository: Repository, reference: str, method: str = "GET") -> tuple[httpx.Response, bytes]:
@@ -126,14 +139,13 @@ def _verified(response: httpx.Response, body: bytes, digest: str) -> Manifest:
 def _type(response: httpx.Response, body: bytes) -> str:
     """The type that a manifest states of itself goes before the one that it is sent with, which may be wrong."""
     document = wire.decode(response, body, _Document)
-    if isinstance(document.media_type, str) and is_media_type(document.media_type):
-        return document.media_type
-    stated = _stated_type(response)
-    if stated.startswith("application/vnd."):
-        return stated
-    return INDEX if document.manifests is not None else MANIFEST
-
-
-def _stated_type(response: httpx.Response) -> str:
     stated = wire.header(response.headers, "content-type").partition(";")[0].strip()
-    return stated if is_media_type(stated) else ""
+    for media_type in (document.media_type or "", stated):
+        if _is_manifests(media_type):
+            return media_type
+    return INDEX if bytes(document.manifests).startswith(b"[") else MANIFEST
+
+
+def _is_manifests(media_type: str) -> bool:
+    """Nothing that a browser would show as a page of ours."""
+    return media_type.startswith("application/vnd.") and bool(is_media_type(media_type))

@@ -1,18 +1,25 @@
 """Metrics for Prometheus, at `/metrics`; over all workers where PROMETHEUS_MULTIPROC_DIR is set."""
 
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import Request
 from starlette.responses import Response
 
 _SECONDS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30)
 
 REQUESTS = Counter("reverse_registry_requests", "Requests answered.", ["endpoint", "method", "status"])
-SECONDS = Histogram("reverse_registry_request_seconds", "Time to the end of an answer.", ["endpoint"], buckets=_SECONDS)
+SECONDS = Histogram(
+    "reverse_registry_request_seconds",
+    "Time to the end of an answer, of those that were not at hand.",
+    ["endpoint"],
+    buckets=_SECONDS,
+)
+LOST = Counter("reverse_registry_log_lines_lost", "Lines of the log that nobody took in time.")
 SENT = Counter("reverse_registry_sent_bytes", "Bytes of bodies sent.")
 UPSTREAM = Counter("reverse_registry_upstream_requests", "Requests made of upstream, by what came of them.", ["status"])
 UPSTREAM_SECONDS = Histogram("reverse_registry_upstream_seconds", "Time to upstream's headers.", buckets=_SECONDS)
@@ -27,6 +34,18 @@ BUILDS = Gauge("reverse_registry_index_builds", "Builds of the index in use.", m
 TAGS = Gauge("reverse_registry_index_tags", "Tags of the index in use.", multiprocess_mode="livemin")
 LOADED = Gauge("reverse_registry_index_loaded_timestamp_seconds", "When it was loaded.", multiprocess_mode="livemin")
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """What an answer adds to counters each time that it is given."""
+
+    adds: tuple[tuple[Counter, int], ...]
+
+    def add(self, times: int) -> None:
+        for counter, amount in self.adds:
+            counter.inc(times * amount)
+
+
 _children = lru_cache(4096)(lambda endpoint, method, status: REQUESTS.labels(endpoint, method, status))
 _timers = lru_cache(64)(lambda endpoint: SECONDS.labels(endpoint))
 
@@ -34,6 +53,12 @@ _timers = lru_cache(64)(lambda endpoint: SECONDS.labels(endpoint))
 def answered(endpoint: str, method: str, status: int, seconds: float) -> None:
     _children(endpoint, method, status).inc()
     _timers(endpoint).observe(seconds)
+
+
+def retire() -> None:
+    """Takes what this worker says of itself out of the sum."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
 async def expose(request: Request) -> Response:

@@ -33,7 +33,7 @@ class _Answer(msgspec.Struct, omit_defaults=True):
     token: str | None = None
     access_token: str | None = None
     refresh_token: str | None = None
-    expires_in: float | None = None
+    expires_in: int | float | None = None
     issued_at: str | None = None
 
 
@@ -49,20 +49,24 @@ class Passthrough:
         self._current = current
         self._client = client
         self._realm = f"{public_url.rstrip('/')}/token"
-        self._service = httpx.URL(public_url).netloc.decode()
+        self._service = public_url.partition("://")[2].rstrip("/")
         self._timeout = timeout
 
     def routes(self) -> list[Route]:
-        return [Route("/token", self.token), Route("/token", self.token, methods=["POST"])]
+        return [Route("/token", self.token, methods=["GET", "POST"])]
 
     def authorize(self, request: Request, repository: Repository | None = None, name: str = "") -> str | None:
-        """The client's token; None where `repository` needs none. Raises RegistryError with the challenge."""
+        """
+        The client's token for `repository`; None where none of theirs is needed, or it would go to another registry.
+
+        Raises RegistryError with the challenge where the client has none.
+        """
         if repository and repository.tokenless:
             return None
-        found = _bearer(request.headers.get("authorization", ""))
+        found = _bearer(request.headers.get("authorization", "").strip())
         if not found:
             raise self.challenge(name)
-        return found[1]
+        return found[1] if repository and repository.host == self._current.index.home.host else None
 
     def challenge(self, name: str, error: str = "") -> RegistryError:
         """401, with where to get a token for the repository."""
@@ -79,6 +83,10 @@ class Passthrough:
         asked = await _form(request) if is_form else request.query_params.multi_items()
         fields = dict(asked)
         home, scopes = self._scopes([value for key, value in asked if key == "scope"])
+        authorization = request.headers.get("authorization", "").strip()
+        basic = _basic(authorization)
+        if authorization and not basic:
+            raise self._refused("these are no credentials that can be passed on")
         if home.auth is None:
             raise RegistryError(
                 403, "DENIED", f"the index records no token endpoint of {home.host}; refresh an image from there first"
@@ -95,9 +103,12 @@ class Passthrough:
                 for scope in scopes:
                     query = query.add("scope", scope)
                 call = self._client.build_request("GET", url.copy_with(params=query))
-                if is_theirs and (basic := _basic(request.headers.get("authorization", ""))):
+                if is_theirs and basic:
                     call.headers["Authorization"] = f"Basic {basic[1]}"
             return await self._answer(home, await self._client.send(call, stream=True))
+
+    def _refused(self, why: str) -> RegistryError:
+        return RegistryError(401, "UNAUTHORIZED", why, {"WWW-Authenticate": f'Basic realm="{self._realm}"'})
 
     def _scopes(self, asked: Iterable[str]) -> tuple[Repository, list[str]]:
         """The repository whose registry is asked, and the scopes under upstream's names; only ever to pull."""
@@ -113,12 +124,13 @@ class Passthrough:
         finally:
             await response.aclose()
         if response.status_code == 401:
-            headers = {"WWW-Authenticate": f'Basic realm="{self._realm}"'}
-            raise RegistryError(401, "UNAUTHORIZED", f"{home.host} does not accept these credentials", headers)
+            raise self._refused(f"{home.host} does not accept these credentials")
         if response.status_code != 200:
             unsupported = RegistryError(404, "UNSUPPORTED", f"{home.host} does not give tokens in this way")
             raise wire.refusal(response, unsupported)
-        answer = wire.decode(response, body, _Answer)
+        answer = wire.decode(response, body, _Answer, strict=False)
+        # Clients written in Go read a whole number or nothing.
+        answer.expires_in = int(answer.expires_in) if answer.expires_in else None
         # containerd reads the one, older clients the other; registries give either.
         answer.access_token = answer.token = answer.access_token or answer.token
         return Response(

@@ -1,5 +1,7 @@
 """What refers to a manifest (OCI distribution specification 1.1, "Listing Referrers")."""
 
+from urllib.parse import urlencode
+
 import msgspec
 
 from . import listings, wire
@@ -10,7 +12,7 @@ from .upstream import Upstream
 
 
 class _Index(msgspec.Struct):
-    manifests: list[msgspec.Raw]
+    manifests: list[msgspec.Raw] | None = None
 
 
 class _Referrer(msgspec.Struct, rename="camel"):
@@ -45,10 +47,13 @@ class Referrers:
             if error is not missing and not (isinstance(error, UpstreamError) and error.is_unsupported):
                 raise
             return await self._fallback(repository, digest, artifact_type)
-        found = wire.decode(response, body, _Index)
-        if artifact_type is None or "artifacttype" in wire.header(response.headers, "oci-filters-applied").lower():
-            return body, listings.following(response), artifact_type is not None
-        return _filtered(found, artifact_type), listings.following(response), True
+        found, following = wire.decode(response, body, _Index), listings.following(response)
+        is_filtered = "artifacttype" in wire.header(response.headers, "oci-filters-applied").lower()
+        if found.manifests is not None and (is_filtered or artifact_type is None):
+            return body, following, artifact_type is not None
+        if artifact_type and following and "artifactType=" not in following:
+            following += f"&{urlencode({'artifactType': artifact_type})}"
+        return _filtered(found, artifact_type), following, artifact_type is not None
 
     async def _fallback(
         self, repository: Repository, digest: str, artifact_type: str | None
@@ -67,7 +72,7 @@ class Referrers:
 
 
 def _filtered(found: _Index, artifact_type: str | None) -> bytes:
-    kept = [each for each in found.manifests if artifact_type is None or _artifact_type(each) == artifact_type]
+    kept = [each for each in found.manifests or () if artifact_type is None or _artifact_type(each) == artifact_type]
     return msgspec.json.encode(_Filtered(kept))
 
 

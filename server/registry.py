@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import blobs, listings, wire
-from .answers import IMMUTABLE, MOVING, SECONDS, described, moved
+from .answers import IMMUTABLE, MOVING, SECONDS, described, identified, moved
 from .conditional import entity_tag, is_unchanged
 from .current import Current
 from .errors import API_VERSION, RegistryError, UnauthorizedError, UpstreamError
@@ -30,16 +30,22 @@ class _Tags(msgspec.Struct):
 
 
 class Registry:
-    """Without `passthrough` every call upstream is an anonymous one."""
+    """Without `passthrough` every call upstream is an anonymous one. `patience` is for clients, in seconds."""
 
     def __init__(
-        self, current: Current, upstream: Upstream, manifests: Manifests, passthrough: Passthrough | None
+        self,
+        current: Current,
+        upstream: Upstream,
+        manifests: Manifests,
+        passthrough: Passthrough | None,
+        patience: float,
     ) -> None:
         self._current = current
         self._upstream = upstream
         self._manifests = manifests
         self._referrers = Referrers(upstream, manifests)
         self._passthrough = passthrough
+        self._patience = patience
 
     def routes(self) -> list[Route]:
         return [
@@ -77,10 +83,12 @@ class Registry:
         if image and image.listing:
             part, following = listings.page(request, image.listing)
             return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, MOVING)
-        listings.page_size(request.query_params)
+        size = listings.page_size(request.query_params)
         unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
         response, body = await self._upstream.fetch(repository, f"tags/list{listings.asked(request)}", unknown)
         part, following = wire.decode(response, body, _Tags).tags or [], listings.following(response)
+        if size == 0:
+            part, following = [], ""
         return _list({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, SECONDS)
 
     async def manifest(self, request: Request) -> Response:
@@ -91,10 +99,12 @@ class Registry:
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
         image, repository = self._current.index.images.get(name), self._repository(request, name)
         if image and (build := image.build(reference)):
-            if self._passthrough and request.method == "GET":
-                # Some clients lose their token at a redirect, even to the same host.
-                return _manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
-            return _known(request, build)
+            if not self._passthrough:
+                return _known(request, build, MOVING)
+            # Some clients lose their token at a redirect, even to the same host.
+            if request.method == "HEAD":
+                return _manifest(request, Descriptor(build.digest, build.media_type, build.size), MOVING)
+            return _manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
         try:
             if request.method == "HEAD":
                 return _manifest(request, await self._manifests.described(repository, reference), SECONDS)
@@ -103,7 +113,7 @@ class Registry:
             track = image and image.tracks.get(reference)
             if not image or not track or track.digest not in image.by_digest:
                 raise
-            return _known(request, image.by_digest[track.digest])
+            return _known(request, image.by_digest[track.digest], SECONDS)
 
     async def _manifest_by_digest(self, request: Request, name: str, digest: str) -> Response:
         image, repository = self._current.index.images.get(name), self._repository(request, name)
@@ -120,7 +130,7 @@ class Registry:
         repository = self._repository(request, name)
         if repository.tokenless:
             return blobs.redirect(repository.url(f"blobs/{digest}"), MOVING)
-        return await blobs.relay(self._upstream, repository, digest, request)
+        return await blobs.relay(self._upstream, repository, digest, request, self._patience)
 
     async def referrers(self, request: Request) -> Response:
         name, digest, wanted = _name(request), _digest(request), request.query_params.get("artifactType")
@@ -160,18 +170,22 @@ def _list(body: object, path: str, following: str, cache_control: str) -> Respon
     return Response(msgspec.json.encode(body), 200, headers, "application/json")
 
 
-def _known(request: Request, build: Build) -> Response:
+def _known(request: Request, build: Build, cache_control: str) -> Response:
     head = request.method == "HEAD"
     response = Response(status_code=200 if head else 307)
-    response.raw_headers = described(build) if head else moved(request.scope["raw_path"], build)
+    headers = described(build) if head else moved(request.scope["raw_path"], build)
+    response.raw_headers = [each for each in headers if each[0] != b"cache-control"]
+    response.headers["cache-control"] = cache_control
     return response
 
 
 def _manifest(request: Request, manifest: Descriptor, cache_control: str) -> Response:
     """The manifest, or for HEAD what would be sent of it."""
-    tag = entity_tag(manifest.digest)
-    headers = {**API_VERSION, "Docker-Content-Digest": manifest.digest, "Cache-Control": cache_control, "ETag": tag}
-    if is_unchanged(request, tag):
-        return Response(None, 304, headers)
-    body = manifest.body if isinstance(manifest, Manifest) else b""
-    return Response(body, 200, {**headers, "Content-Length": str(manifest.size)}, manifest.media_type)
+    headers = identified(manifest, cache_control)
+    if is_unchanged(request, entity_tag(manifest.digest)):
+        response = Response(None, 304)
+        response.raw_headers = [each for each in headers if each[0] not in (b"content-type", b"content-length")]
+        return response
+    response = Response(manifest.body if isinstance(manifest, Manifest) else b"")
+    response.raw_headers = headers
+    return response

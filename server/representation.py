@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .answers import ONCE
 from .conditional import entity_tag, is_unchanged
 
 SECURITY = {
@@ -29,6 +30,8 @@ def represent(
     """The `body` with a strong validator of its bytes, or 304 where the client has it already."""
     etag = entity_tag(hashlib.sha256(body).hexdigest()[:32])
     headers = {**SECURITY, **(headers or {}), "Cache-Control": cache_control, "ETag": etag}
-    if status == 200 and is_unchanged(request, etag):
+    if status != 200:
+        return Response(body, status, {**SECURITY, "Cache-Control": ONCE}, media_type)
+    if is_unchanged(request, etag):
         return Response(None, 304, headers)
     return Response(body, status, headers, media_type)

@@ -9,12 +9,14 @@ from msgspec import Meta, Struct
 
 from .errors import StartError
 
+_ADDRESS = r"\Ahttps?://(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?/?\Z"
+
 
 class Settings(Struct, frozen=True, rename=lambda field: f"REVERSE_REGISTRY_{field.upper()}"):
     """`manifest_cache` and `manifest_limit` are bytes; `timeout` is seconds for a whole call to upstream."""
 
     index: str = "index"
-    public_url: Annotated[str, Meta(pattern=r"\Ahttps?://[^/?#@\s]+/?\Z")] | None = None
+    public_url: Annotated[str, Meta(pattern=_ADDRESS)] | None = None
     auth: Literal["anonymous", "passthrough"] = "anonymous"
     manifest_cache: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
     manifest_limit: Annotated[int, Meta(ge=1)] = 4 * 1024 * 1024

@@ -2,7 +2,6 @@
 
 import re
 from time import monotonic
-from typing import Annotated
 
 import httpx
 import msgspec
@@ -18,9 +17,9 @@ ANSWER_LIMIT = 64 * 1024
 LIFETIME, LONGEST_LIFETIME, MARGIN = 60.0, 3600.0, 10.0
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?')
+_CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*(=)[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?')
 
-_Value = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z")]
+_is_token = re.compile(r"[!-~]+\Z").match
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -31,8 +30,8 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Answer(msgspec.Struct, gc=False):
-    token: _Value | None = None
-    access_token: _Value | None = None
+    token: str | None = None
+    access_token: str | None = None
     expires_in: float | None = None
 
 
@@ -47,7 +46,8 @@ class Tokens:
 
     async def current(self, repository: Repository) -> str | None:
         """The token to send, or None as long as nothing says that one is needed."""
-        auth = repository.auth or self._learned.get(repository.host)
+        # What the registry has said itself goes before what was recorded of it: it may have moved since.
+        auth = self._learned.get(repository.host) or repository.auth
         if auth is None:
             return None
         token = self._tokens.get(repository)
@@ -76,9 +76,9 @@ class Tokens:
                 if response.status_code != 200:
                     raise wire.refusal(response, RegistryError(403, "DENIED", "upstream gives no anonymous token"))
                 body = await wire.read(response, ANSWER_LIMIT)
-        answer = wire.decode(response, body, _Answer)
+        answer = wire.decode(response, body, _Answer, strict=False)
         value = answer.token or answer.access_token
-        if not value:
+        if not value or not _is_token(value):
             raise UpstreamError(f"{url.host} sent an answer without a token")
         stated = answer.expires_in or 0
         lifetime = min(stated, LONGEST_LIFETIME) if stated > 0 else LIFETIME
@@ -97,9 +97,9 @@ async def endpoint(repository: Repository, auth: Auth) -> httpx.URL:
 def bearer(challenge: str) -> Auth | None:
     """The Bearer challenge of a `WWW-Authenticate` header, which may hold several (RFC 9110, 11.6.1)."""
     scheme, found = "", dict[str, str]()
-    for word, quoted, plain in _CHALLENGE.findall(challenge):
-        if not quoted and not plain:
+    for word, is_field, quoted, plain in _CHALLENGE.findall(challenge):
+        if not is_field:
             scheme = word.lower()
         elif scheme == "bearer":
             found.setdefault(word.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
-    return Auth(found["realm"], found.get("service")) if "realm" in found else None
+    return Auth(found["realm"], found.get("service")) if found.get("realm") else None

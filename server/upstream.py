@@ -28,9 +28,9 @@ class Upstream:
         """An answer and its whole body, redirects followed. Raises RegistryError: `unknown` if upstream has none."""
         async with wire.call(repository.host, self._timeout):
             response = await self._follow(repository, method, endpoint, {"Accept": accept}, abroad=True)
-            if response.status_code != 200:
-                raise wire.refusal(response, unknown)
             try:
+                if response.status_code != 200:
+                    raise wire.refusal(response, unknown)
                 return response, await wire.read(response, self._limit) if method == "GET" else b""
             finally:
                 await response.aclose()
@@ -55,10 +55,14 @@ class Upstream:
             if not response.next_request:
                 return response
             request = response.next_request
+            if request.url.scheme not in ("http", "https"):
+                raise UpstreamError(f"{repository.host} redirects to what is no http(s) address")
             if _origin(request.url) != _origin(home):
                 if not abroad:
                     await addresses.hand_on(request.url, home.host)
                     return response
+                if request.url.scheme != "https" and home.scheme == "https":
+                    raise UpstreamError(f"{repository.host} redirects to an address without TLS")
                 await addresses.follow(request.url, home.host)
         raise UpstreamError(f"{repository.host} redirects in circles")
 

@@ -11,7 +11,7 @@ import msgspec
 
 from .errors import RegistryError, UnauthorizedError, UpstreamError
 
-SMALL = 16 * 1024
+SMALL, SOON = 16 * 1024, 0.5
 
 T = TypeVar("T")
 
@@ -57,16 +57,17 @@ def kept(headers: Mapping[str, str], *names: str) -> dict[str, str]:
 
 
 async def discard(response: httpx.Response) -> None:
-    """Closes an answer; a small rest is read first, so that its connection can be used again."""
-    with suppress(UpstreamError, httpx.HTTPError, httpx.StreamError):
-        await read(response, SMALL)
+    """Closes an answer; a small rest that is there is read first, so that its connection can be used again."""
+    with suppress(UpstreamError, httpx.HTTPError, httpx.StreamError, TimeoutError):
+        async with asyncio.timeout(SOON):
+            await read(response, SMALL)
     await response.aclose()
 
 
-def decode(response: httpx.Response, body: bytes, kind: type[T]) -> T:
-    """Raises UpstreamError."""
+def decode(response: httpx.Response, body: bytes, kind: type[T], strict: bool = True) -> T:
+    """Not `strict`: a number may be a string. Raises UpstreamError."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=kind, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UpstreamError(f"{response.url.host} sent JSON that cannot be read") from None
 
@@ -86,4 +87,5 @@ def refusal(response: httpx.Response, unknown: RegistryError) -> RegistryError:
         )
     if status in (400, 404, 410):
         return unknown
-    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status)
+    headers = kept(response.headers, "Retry-After") if status == 503 else {}
+    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status, headers)

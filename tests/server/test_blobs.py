@@ -8,7 +8,19 @@ import httpx
 import pytest
 
 from tests.server.conftest import Serve, error, image, write
-from tests.upstream import Answer, ExampleUpstream, Fault, Huge, Mislabel, Reset, Slow, Truncate, blob, redirect
+from tests.upstream import (
+    Answer,
+    Corrupt,
+    ExampleUpstream,
+    Fault,
+    Huge,
+    Mislabel,
+    Reset,
+    Slow,
+    Truncate,
+    blob,
+    redirect,
+)
 
 LARGE = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(100_000))
 
@@ -65,9 +77,11 @@ class TestRedirected:
         self, client: httpx.Client, upstream: ExampleUpstream
     ) -> None:
         upstream.options.redirect_blobs = False
-        real, other = push(upstream, b"content"), "sha256:" + "1" * 64
-        upstream.inject(Fault(redirect(f"/v2/chainguard/nginx/blobs/{real}"), path=other))
-        assert client.get(f"/v2/nginx/blobs/{other}").content == b"content"
+        digest = push(upstream, b"content")
+        elsewhere = redirect(f"/v2/chainguard/nginx/blobs/{digest}?again")
+        upstream.inject(Fault(elsewhere, path=f"{digest}$"))
+        assert client.get(f"/v2/nginx/blobs/{digest}").content == b"content"
+        assert upstream.requests.count("/blobs/") == 2
 
     def test_a_redirect_loop_ends(self, client: httpx.Client, upstream: ExampleUpstream, digest: str) -> None:
         upstream.inject(Fault(redirect(f"/v2/chainguard/nginx/blobs/{digest}"), path="/blobs/", times=None))
@@ -128,6 +142,62 @@ class TestPassedThrough:
         with pytest.raises(httpx.RemoteProtocolError):
             client.get(f"/v2/nginx/blobs/{digest}")
         assert client.get(f"/v2/nginx/blobs/{digest}").content == LARGE
+
+    def test_an_empty_body_is_a_bad_gateway(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        upstream.inject(Fault(Answer(200), path="/blobs/"))
+        assert error(client.get(f"/v2/nginx/blobs/{push(upstream, LARGE)}")) == (502, "UNAVAILABLE")
+        empty = push(upstream, b"")
+        assert client.get(f"/v2/nginx/blobs/{empty}").content == b""
+
+    @pytest.mark.parametrize("fault", [Corrupt(), Answer(200, {}, b"short")], ids=repr)
+    def test_wrong_bytes_never_look_whole(
+        self, client: httpx.Client, upstream: ExampleUpstream, fault: Corrupt | Answer
+    ) -> None:
+        digest = push(upstream, LARGE)
+        upstream.inject(Fault(fault, path="/blobs/"))
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(f"/v2/nginx/blobs/{digest}")
+
+    def test_what_is_short_by_the_length_that_nobody_stated_is_broken_off(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        digest = push(upstream, LARGE)
+        upstream.inject(Fault(Huge(1_000_000, is_stated=False), path="/blobs/"))
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(f"/v2/nginx/blobs/{digest}")
+
+    @pytest.mark.parametrize(
+        "answer", [Answer(200, {"Content-Encoding": "gzip"}, b"x"), Answer(206, {}, b"x")], ids=repr
+    )
+    def test_a_form_that_was_not_asked_for_is_upstreams_fault(
+        self, client: httpx.Client, upstream: ExampleUpstream, answer: Answer
+    ) -> None:
+        upstream.inject(Fault(answer, path="/blobs/"))
+        assert error(client.get(f"/v2/nginx/blobs/{push(upstream, LARGE)}")) == (502, "UNAVAILABLE")
+
+    @pytest.mark.parametrize("stated", ["text/html", "image/svg+xml", None])
+    def test_no_browser_shows_a_blob_as_a_page_of_ours(
+        self, client: httpx.Client, upstream: ExampleUpstream, stated: str | None
+    ) -> None:
+        upstream.inject(Fault(Mislabel({"Content-Type": stated}), path="/blobs/"))
+        answer = client.get(f"/v2/nginx/blobs/{push(upstream, b'<script>')}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+    def test_a_client_that_takes_nothing_is_given_up(self, serve: Serve, upstream: ExampleUpstream) -> None:
+        upstream.inject(Fault(Huge(500_000_000), path="/blobs/"))
+        client = serve(timeout=0.5)
+        with client.stream("GET", f"/v2/nginx/blobs/{push(upstream, LARGE)}") as answer:
+            chunks = answer.iter_raw(1000)
+            next(chunks)
+            time.sleep(1.5)
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(chunks)
+
+    def test_a_range_is_for_get_alone(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+        digest = push(upstream, LARGE)
+        answer = client.head(f"/v2/nginx/blobs/{digest}", headers={"Range": "bytes=0-1"})
+        assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(LARGE)))
 
     def test_a_client_that_leaves_ends_the_transfer_from_upstream(
         self, client: httpx.Client, upstream: ExampleUpstream

@@ -7,7 +7,7 @@ import pytest
 
 from server import manifests
 from tests.server.conftest import error
-from tests.upstream import Answer, Build, Content, Corrupt, ExampleUpstream, Fault, Hang, Mislabel, Package
+from tests.upstream import Answer, Build, Content, Corrupt, ExampleUpstream, Fault, Hang, Mislabel, Package, Reset
 from tests.upstream.oci import INDEX, MANIFEST
 
 
@@ -92,6 +92,14 @@ class TestTypes:
             assert client.get(f"/v2/nginx/manifests/{content.digest}").headers["content-type"] == expected
         assert client.head("/v2/postgres/manifests/latest").headers["content-type"] == INDEX
 
+    @pytest.mark.parametrize("media_type", ["text/html", "application/xhtml+xml", "image/svg+xml"])
+    def test_no_browser_shows_a_manifest_as_a_page_of_ours(
+        self, client: httpx.Client, upstream: ExampleUpstream, media_type: str
+    ) -> None:
+        body = f'{{"mediaType": "{media_type}", "layers": []}}'.encode()
+        upstream.inject(Fault(Answer(200, {"Content-Type": media_type}, body), path="/manifests/"))
+        assert client.get("/v2/postgres/manifests/latest").headers["content-type"] == MANIFEST
+
     @pytest.mark.parametrize("body", [b"<html>welcome to this hotel</html>", b"[]", b"", b"\xff{}"])
     def test_what_is_no_manifest_at_all_is_never_served_as_one(
         self, client: httpx.Client, upstream: ExampleUpstream, body: bytes
@@ -123,6 +131,35 @@ class TestCachesInFront:
             "/v2/nginx/manifests/9.9": "no-store",
         }
         assert {path: client.get(path).headers["cache-control"] for path in held} == held
+
+
+class TestConnections:
+    def test_one_that_closes_just_as_it_is_used_again_is_not_the_clients_trouble(
+        self, client: httpx.Client, upstream: ExampleUpstream, latest: Content
+    ) -> None:
+        upstream.inject(Fault(Reset(), path="/manifests/"))
+        assert client.get("/v2/postgres/manifests/latest").status_code == 200
+        upstream.inject(Fault(Reset(), path="/blobs/"))
+        assert client.get(f"/v2/nginx/blobs/{next(iter(upstream.store('nginx').blobs))}").status_code == 307
+
+    @pytest.mark.parametrize("status", [201, 204, 206, 226])
+    def test_an_answer_of_no_use_gives_its_connection_back(
+        self, client: httpx.Client, upstream: ExampleUpstream, status: int
+    ) -> None:
+        upstream.inject(Fault(Answer(status, {}, b"" if status == 204 else b"{}"), path="/manifests/", times=None))
+        before = set(upstream._serving._server.server_state.connections)
+        for number in range(10):
+            assert error(client.get(f"/v2/postgres/manifests/{number}"))[0] == 502
+        assert len(upstream._serving._server.server_state.connections - before) <= 1
+
+
+def test_the_build_that_stands_in_for_upstreams_tag_is_not_kept_for_long(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    upstream.inject(Fault(Answer(503), times=None))
+    for method in ("GET", "HEAD"):
+        answer = client.request(method, "/v2/nginx/manifests/latest")
+        assert answer.headers["cache-control"] == "public, max-age=5"
 
 
 def test_wrong_bytes_of_a_tag_are_not_remembered(client: httpx.Client, upstream: ExampleUpstream) -> None:

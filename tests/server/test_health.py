@@ -1,11 +1,13 @@
 """`/healthz` says that the process lives, `/readyz` that it is of use."""
 
+import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.server.conftest import Serve
-from tests.upstream import Answer, ExampleUpstream, Fault
+from tests.upstream import Answer, ExampleUpstream, Fault, Huge, Slow
 
 
 def test_life_needs_nobody_else(serve: Serve, gone: Path, upstream: ExampleUpstream) -> None:
@@ -38,6 +40,17 @@ def test_not_ready_while_upstream_is_gone(serve: Serve, gone: Path) -> None:
     assert answer.status_code == 503
     assert answer.json()["upstream"] == "unreachable"
     assert client.head("/v2/nginx/manifests/1.27.4").status_code == 200
+
+
+@pytest.mark.parametrize("fault", [Slow(1, 0.2), Huge(500_000_000)], ids=repr)
+def test_an_endless_answer_is_not_waited_for(
+    client: httpx.Client, upstream: ExampleUpstream, fault: Slow | Huge
+) -> None:
+    upstream.inject(Fault(fault, path="/v2/"))
+    start = time.monotonic()
+    assert client.get("/readyz").status_code == 200
+    assert time.monotonic() - start < 5
+    assert all(request.sent < 50_000_000 for request in upstream.requests)
 
 
 def test_not_ready_while_upstream_is_broken(client: httpx.Client, upstream: ExampleUpstream) -> None:

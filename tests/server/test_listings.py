@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import Serve, error
+from tests.server.conftest import Serve, error, image, write
 from tests.upstream import Answer, ExampleUpstream, Fault, blob, manifest
 from tests.upstream.oci import CONFIG
 
@@ -15,6 +15,24 @@ def test_tags_are_the_indexs_and_the_tracked_ones_sorted(client: httpx.Client, u
     assert answer.json() == {"name": "nginx", "tags": ["1.27.3", "1.27.4", "latest"]}
     assert "link" not in answer.headers
     assert len(upstream.requests) == 0
+
+
+def test_the_order_is_without_regard_to_case(index: Path, serve: Serve, upstream: ExampleUpstream) -> None:
+    document = image(upstream, "nginx")
+    digest = document["tags"]["1.27.4"]
+    tags = ["1.27.3", "1.27.4", "2.0-alpha", "2.0-Beta", "2.0-BETA", "2.0-rc", "RC", "_x", "a.b-c_d", "latest"]
+    document["tags"] |= {tag: digest for tag in tags if tag not in document["tags"] and tag != "latest"}
+    write(index, upstream, {"nginx": document})
+    client = serve()
+    found = client.get("/v2/nginx/tags/list").json()["tags"]
+    assert [tag.lower() for tag in found] == sorted(tag.lower() for tag in tags)
+    paged: list[str] = []
+    path = "/v2/nginx/tags/list?n=3"
+    while path:
+        answer = client.get(path)
+        paged += answer.json()["tags"]
+        path = answer.links.get("next", {}).get("url", "")
+    assert paged == found
 
 
 def test_pages_lead_through_the_whole_list(client: httpx.Client) -> None:

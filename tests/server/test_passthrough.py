@@ -1,6 +1,7 @@
 """Passthrough: a client's own credentials reach upstream's token endpoint, and nothing else does."""
 
 import json
+import time
 from pathlib import Path
 
 import httpx
@@ -94,6 +95,21 @@ class TestTheToken:
         assert answer.headers["www-authenticate"].startswith("Basic ")
         assert "wrong" not in answer.text
 
+    @pytest.mark.parametrize("authorization", ["Basic", "Basic !!!", "Negotiate abc", "Bearer x"])
+    def test_what_is_no_such_credentials_is_refused_as_well(self, client: httpx.Client, authorization: str) -> None:
+        answer = client.get("/token", headers={"Authorization": authorization})
+        assert error(answer) == (401, "UNAUTHORIZED")
+
+    def test_a_token_that_upstream_no_longer_takes_reads_nothing(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        path = f"/v2/nginx/manifests/{upstream.store('nginx').tags['latest']}"
+        upstream.options.token_lifetime = 0.5
+        granted = bearer(token(client, headers=THEIRS))
+        assert client.get(path, headers=granted).status_code == 200
+        time.sleep(0.6)
+        assert client.get(path, headers=granted).status_code == 401
+
     def test_what_one_may_read_is_not_given_to_another_from_memory(
         self, client: httpx.Client, upstream: ExampleUpstream
     ) -> None:
@@ -181,6 +197,18 @@ class TestWhereCredentialsGo:
             assert other.requests.count("POST") == 0
             assert len(upstream.requests) == 0
 
+    def test_a_token_of_that_registry_goes_to_no_other(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        with ExampleUpstream() as other:
+            write(index, upstream, {"nginx": image(upstream, "nginx"), "foreign": image(other, "nginx")})
+            client = serve(auth="passthrough", public_url=PUBLIC)
+            granted = token(client, headers=THEIRS)
+            for path in ("manifests/latest", "tags/list", f"blobs/{next(iter(other.store('nginx').blobs))}"):
+                assert client.get(f"/v2/foreign/{path}", headers=bearer(granted)).status_code in (200, 307)
+            assert other.requests.count("/v2/")
+            assert not [each for each in other.requests if granted in (each.authorization or "")]
+
     def test_nowhere_while_the_index_records_no_endpoint(
         self, index: Path, serve: Serve, upstream: ExampleUpstream
     ) -> None:
@@ -217,13 +245,21 @@ class TestWhereCredentialsGo:
         (asked,) = upstream.requests.matching("/token")
         assert "scope" not in asked.query
 
+    @pytest.mark.parametrize("stated", ["60", '"60"', "60.0", "60.9"])
+    def test_a_lifetime_is_a_whole_number_as_go_reads_it(
+        self, client: httpx.Client, upstream: ExampleUpstream, stated: str
+    ) -> None:
+        body = f'{{"token": "t", "expires_in": {stated}}}'.encode()
+        upstream.inject(Fault(Answer(200, {}, body), path="/token"))
+        assert '"expires_in":60}' in client.get("/token", headers=THEIRS).text
+
     def test_only_known_fields_of_the_answer_are_handed_on(
         self, client: httpx.Client, upstream: ExampleUpstream
     ) -> None:
         body = json.dumps({"token": "t", "expires_in": 60, "internal": "x"}).encode()
         upstream.inject(Fault(Answer(200, {"Set-Cookie": "a=b"}, body), path="/token"))
         answer = client.get("/token", headers=THEIRS)
-        assert answer.json() == {"token": "t", "access_token": "t", "expires_in": 60}
+        assert answer.text == '{"token":"t","access_token":"t","expires_in":60}'
         assert "set-cookie" not in answer.headers
         assert answer.headers["cache-control"] == "no-store"
 

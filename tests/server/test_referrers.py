@@ -95,6 +95,22 @@ def test_pages_of_upstream_stay_pages_here(
     assert answer.links["next"]["url"] == f"/v2/nginx/referrers/{digest}?next=abc"
 
 
+def test_the_next_page_of_what_is_filtered_here_is_filtered_too(
+    client: httpx.Client, upstream: ExampleUpstream, digest: str, listed: Fault
+) -> None:
+    assert isinstance(listed.action, Answer)
+    link = {"Link": f'</v2/chainguard/nginx/referrers/{digest}?next=abc>; rel="next"'}
+    upstream.inject(Fault(Answer(200, link, listed.action.body), path="/referrers/", times=None))
+    answer = client.get(f"/v2/nginx/referrers/{digest}", params={"artifactType": VEX})
+    following = client.get(answer.links["next"]["url"])
+    assert [each["artifactType"] for each in following.json()["manifests"]] == [VEX]
+
+
+def test_no_list_at_all_is_an_empty_one(client: httpx.Client, upstream: ExampleUpstream, digest: str) -> None:
+    upstream.inject(Fault(Answer(200, {}, b'{"manifests": null}'), path="/referrers/"))
+    assert client.get(f"/v2/nginx/referrers/{digest}").json()["manifests"] == []
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"manifests": {}}', b'{"manifests": 1}', b"\xff", b"[" * 5000])
 def test_a_list_that_cannot_be_read_is_upstreams_fault(
     client: httpx.Client, upstream: ExampleUpstream, digest: str, body: bytes

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.clients.conftest import wait_for
 from tests.example import ROOT
 from tests.server.conftest import image, write
 from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Slow, Truncate
@@ -139,6 +140,24 @@ class TestTheAccessLog:
         server.until(lambda: [line for line in server.access if line["endpoint"] == "manifests"], "logged")
         assert server.access[-1]["client"] == client
 
+    def test_nobody_reading_it_stops_nothing(self, index: Path, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port)]
+        environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(index)}
+        with (tmp_path / "errors").open("wb") as errors:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/healthz")
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+                for _ in range(1500):
+                    assert client.head("/v2/nginx/manifests/1.27.4").status_code == 200
+            process.terminate()
+            assert process.wait(10) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()
+            process.communicate()
+
     @pytest.mark.parametrize("option", [("--no-access-log",), ("--log-level", "warning")])
     def test_uvicorns_own_options_switch_it_off(self, start: Start, option: tuple[str, ...]) -> None:
         server = start(*option)
@@ -230,6 +249,30 @@ class TestReloading:
         assert any("The changed index is refused" in line for line in server.lines)
         assert server.client.head("/v2/nginx/manifests/1.27.4").status_code == 200
         assert 'reloads_total{result="refused"} 1.0' in server.client.get("/metrics").text
+        publish(index, upstream, "1.27.5")
+        server.until(lambda: server.client.head("/v2/nginx/manifests/1.27.5").status_code == 200, "taken")
+
+    def test_what_a_refused_index_lacked_may_come_later(
+        self, start: Start, index: Path, upstream: ExampleUpstream
+    ) -> None:
+        server = start()
+        catalogue = json.loads((index / "index.json").read_text())
+        catalogue["images"]["redis"] = catalogue["images"]["nginx"]
+        (index / "index.json").write_text(json.dumps(catalogue))
+        server.says("redis/index.json: No such file")
+        document = image(upstream, "nginx") | {"name": "redis"}
+        (index / "redis").mkdir()
+        (index / "redis" / "index.json").write_text(json.dumps(document))
+        server.until(lambda: server.client.head("/v2/redis/manifests/1.27.4").status_code == 200, "taken")
+
+    def test_a_file_that_is_a_pipe_is_refused_rather_than_waited_for(
+        self, start: Start, index: Path, upstream: ExampleUpstream
+    ) -> None:
+        server = start()
+        (index / "nginx" / "index.json").unlink()
+        os.mkfifo(index / "nginx" / "index.json")
+        server.says("nginx/index.json: Not a regular file")
+        (index / "nginx" / "index.json").unlink()
         publish(index, upstream, "1.27.5")
         server.until(lambda: server.client.head("/v2/nginx/manifests/1.27.5").status_code == 200, "taken")
 

@@ -26,6 +26,8 @@ from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Reset, redirect
         (r'Bearer realm="https://x/\"t"', Auth('https://x/"t')),
         ('Basic realm="x"', None),
         ("Negotiate abc==", None),
+        ('Bearer service="",realm="https://x/t"', Auth("https://x/t", "")),
+        ('Bearer realm=""', None),
         ('Bearer service="s"', None),
         ("Bearer", None),
         ("", None),
@@ -132,6 +134,15 @@ def test_a_realm_that_was_learned_wrong_is_learned_anew(
     assert [latest(client, "postgres").status_code for _ in range(2)] == [502, 200]
 
 
+def test_a_realm_that_has_moved_since_it_was_recorded_is_followed(
+    index: Path, serve: Serve, upstream: ExampleUpstream
+) -> None:
+    auth = {"realm": f"{upstream.url}/moved", "service": None}
+    write(index, upstream, {"nginx": image(upstream, "nginx", auth=auth)})
+    upstream.inject(Fault(Answer(200, {}, b'{"token": "old"}'), path="/moved", times=None))
+    assert latest(serve()).status_code == 200
+
+
 def test_credentials_in_a_realm_are_not_used(index: Path, serve: Serve, upstream: ExampleUpstream) -> None:
     auth = {"realm": f"http://user:secret@{upstream.host}/token", "service": None}
     write(index, upstream, {"nginx": image(upstream, "nginx", auth=auth, tracks={})})
@@ -177,14 +188,24 @@ def token(**fields: object) -> Answer:
 def test_a_token_endpoint_that_fails_is_said_as_what_it_is(
     client: httpx.Client, upstream: ExampleUpstream, fault: Answer | Reset, expected: tuple[int, str]
 ) -> None:
-    upstream.inject(Fault(fault, path="/token"))
+    times = 2 if isinstance(fault, Reset) else 1  # what is reset is tried once more
+    upstream.inject(Fault(fault, path="/token", times=times))
     path = f"/v2/nginx/manifests/{upstream.store('nginx').tags['latest']}"
     assert error(client.get(path)) == expected
     assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"expires_in": 0}, {"expires_in": -5}, {"expires_in": 1e300}, {"expires_in": None}]
+    "fields",
+    [
+        {},
+        {"token": ""},
+        {"expires_in": "300"},
+        {"expires_in": 0},
+        {"expires_in": -5},
+        {"expires_in": 1e300},
+        {"expires_in": None},
+    ],
 )
 def test_a_token_with_a_strange_lifetime_is_used_all_the_same(
     client: httpx.Client, upstream: ExampleUpstream, fields: dict[str, float]

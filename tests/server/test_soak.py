@@ -1,0 +1,40 @@
+"""The soak of `python -m tests.bench.soak`, for seconds, and traffic through reloads as of `tests.bench.reloads`."""
+
+import asyncio
+import statistics
+from pathlib import Path
+
+from tests.bench.reloads import under_load
+from tests.bench.soak import run
+from tests.bench.traffic import Traffic
+from tests.bench.worker import server
+from tests.clients.serving import recorded
+from tests.upstream import ExampleUpstream, Options
+
+SECONDS = 20.0
+GROWTH = 8e6
+"""Bytes that memory may still move by, so soon after the start."""
+
+
+def test_a_server_under_mixed_traffic_leaks_nothing() -> None:
+    soaked = run(SECONDS)
+    assert not soaked.traffic.failures
+    assert soaked.traffic.visits.total() > SECONDS * 20
+    third = len(soaked.counted) // 3
+    first, last = (
+        statistics.median(each.resident for each in part) for part in (soaked.counted[:third], soaked.counted[-third:])
+    )
+    assert last - first < GROWTH
+    before, after = soaked.idle
+    assert after.descriptors <= before.descriptors + 10
+    assert after.threads <= before.threads + 10
+
+
+def test_no_visit_fails_through_reloads(tmp_path: Path) -> None:
+    with ExampleUpstream(Options(redirect_blobs=False)) as upstream:
+        index = recorded(tmp_path / "index", upstream, nginx="nginx")
+        with server(index, core=None) as worker:
+            traffic = Traffic(worker, upstream, index, rate=100)
+            asyncio.run(under_load(traffic, reloads=8, pause=0.2))
+    assert not traffic.failures
+    assert traffic.visits.total() > 50
