@@ -6,7 +6,8 @@ from datetime import datetime
 
 from generator.errors import NotFoundError, UpstreamError
 from generator.images import Image
-from generator.record.index import Build, ImageIndex
+from generator.record.index import Build
+from generator.record.known import Known
 from generator.upstream import Client
 from generator.upstream.client import Head
 
@@ -30,7 +31,7 @@ class Observation:
     since: Mapping[str, datetime]
 
 
-def observe(client: Client, image: Image, known: ImageIndex | None) -> Observation:
+def observe(client: Client, image: Image, known: Known | None) -> Observation:
     """One HEAD for each track, and the history of those that moved or are not known far enough back.
 
     Raises `UpstreamError`, also where the upstream has none of the tracks.
@@ -55,15 +56,13 @@ def observe(client: Client, image: Image, known: ImageIndex | None) -> Observati
     return Observation(heads, missing, tuple(sighted), since)
 
 
-def _look(
-    client: Client, image: Image, known: ImageIndex | None, track: str, head: Head
-) -> tuple[datetime, list[Sighted]]:
+def _look(client: Client, image: Image, known: Known | None, track: str, head: Head) -> tuple[datetime, list[Sighted]]:
     recorded = known.tracks.get(track) if known else None
-    builds = {build.digest: build for build in known.builds if build.track == track} if known else {}
     horizon = image.horizon(head.at)
     reached = recorded.since if recorded and recorded.since and recorded.since <= horizon else None
     if recorded and reached and recorded.digest == head.digest:
         return reached, []
+    builds = {build.digest: build for build in known.index.builds if build.track == track} if known else {}
     if recorded and reached and recorded.digest in builds:
         history = client.history(track, builds[recorded.digest].seen, newest=head.digest)
     else:
@@ -75,6 +74,8 @@ def _look(
     return reached or horizon, [Sighted(track, digest, at) for digest, at in first.items() if digest not in builds]
 
 
-def _unresolved(known: ImageIndex | None, heads: Mapping[str, Head]) -> list[Build]:
+def _unresolved(known: Known | None, heads: Mapping[str, Head]) -> list[Build]:
     """Recorded builds that no SBOM was found for: it may have been attached since."""
-    return [b for b in known.builds if b.version is None and b.sbom is None and b.track in heads] if known else []
+    if known is None or not known.has_unresolved:
+        return []
+    return [b for b in known.index.builds if b.version is None and b.sbom is None and b.track in heads]

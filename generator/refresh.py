@@ -1,22 +1,36 @@
 """A whole refresh: every image observed and learned in parallel, each recorded as soon as it is known."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
-from generator.errors import BrokenIndexError, ReverseRegistryError, UpstreamError
+import msgspec
+
+from generator.errors import BrokenIndexError, ReverseRegistryError, StorageError, TransientError, UpstreamError
 from generator.images import Image, Images
 from generator.learn import Learned, learn, learn_again
 from generator.observe import Observation, Sighted, observe
-from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, schema
+from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, Track, encode, schema
+from generator.record.known import Known
 from generator.record.merge import image_index, merge_builds, merge_tracks, newest_release
 from generator.record.packages import compact, expand
+from generator.record.stamps import FILE as STAMPS
+from generator.record.stamps import Stamps, digest
 from generator.record.store import Store
 from generator.render.pages import render_catalogue, render_image
 from generator.upstream import Client, Connections, Limits
 from generator.upstream.auth import Realm
 
 _CHECKPOINT = 50
+_FAILURES = 3
+
+_Answer = Observation | Learned | None
+
+
+class _NotTriedError(UpstreamError):
+    """The upstream has failed too often for this image: its other builds wait for the next refresh."""
 
 
 @dataclass
@@ -36,13 +50,20 @@ class _Work:
 
     image: Image
     client: Client
-    known: ImageIndex | None
+    known: Known | None
     outcome: Outcome
     observation: Observation | None = None
     pending: int = 0
     awaited: set[Sighted] = field(default_factory=set)
     learned: list[Learned] = field(default_factory=list)
     unsaved: int = 0
+    failures: int = 0
+    untried: int = 0
+
+    @property
+    def auth(self) -> Auth | None:
+        realm = self.client.realm
+        return Auth(realm=realm.url, service=realm.service) if realm else None
 
 
 class Refresh:
@@ -64,7 +85,11 @@ class Refresh:
         self._jobs = jobs
         self._write = write
         self._on_progress = on_progress
-        self._connections = Connections(jobs)
+        self._connections = Connections(jobs, limits.patience)
+        self._summaries: dict[str, Summary] = {}
+        self._stamps: dict[str, str] = {}
+        self._derived: set[str] = set()
+        self._settled: set[str] = set()
 
     def run(self, names: Iterable[str] = ()) -> Iterator[Outcome]:
         """Refreshes the images named, or all; yields each as it is done. Frozen ones are only rendered.
@@ -72,15 +97,38 @@ class Refresh:
         Raises `StorageError` where the index cannot be written, and `BrokenIndexError` where it cannot be read.
         """
         chosen = [self._images.images[name] for name in dict.fromkeys(names)] or list(self._images.images.values())
+        self._recall()
         with self._connections:
             yield from self._refresh([image for image in chosen if not image.frozen])
         if self._write:
             self._publish()
 
+    def _recall(self) -> None:
+        """What the last run left, as far as it can be read: all of it can be made again."""
+        if self._write:
+            self._store.sweep(["", *self._images.images])
+        with contextlib.suppress(BrokenIndexError):
+            catalogue, stamps = self._store.read("index.json"), self._store.document(STAMPS, Stamps)
+            if catalogue and stamps and stamps.catalogue == digest(catalogue):
+                self._stamps = stamps.images
+                self._summaries = self._store.decode(catalogue, Catalogue, "index.json").images
+
+    def _is_fresh(self, known: Known, name: str) -> bool:
+        """Whether tags, pages and catalogue are already what this program makes of the image's index.json."""
+        is_vouched_for = name in self._summaries and self._stamps.get(name) == known.stamp
+        return is_vouched_for and (self._store.folder / name / "README.md").exists()
+
     def _refresh(self, images: list[Image]) -> Iterator[Outcome]:
         stopping = self._connections.stopping
-        works: dict[Future[Observation | Learned | None], tuple[_Work, Sighted | None]] = {}
+        works: dict[Future[_Answer], tuple[_Work, Sighted | None]] = {}
+        done: SimpleQueue[Future[_Answer]] = SimpleQueue()
         pool = ThreadPoolExecutor(self._jobs)
+
+        def start(work: _Work, sighted: Sighted | None) -> None:
+            future = pool.submit(_ask, work, sighted)
+            works[future] = work, sighted
+            future.add_done_callback(done.put)
+
         try:
             for image in images:
                 outcome = Outcome(image)
@@ -90,31 +138,34 @@ class Refresh:
                     outcome.errors.append(str(error))
                     yield outcome
                     continue
-                works[pool.submit(observe, work.client, image, work.known)] = work, None
+                start(work, None)
             while works:
-                for future in wait(works, return_when=FIRST_COMPLETED).done:
-                    work, sighted = works.pop(future)
-                    if sighted is None:
-                        self._observed(work, future)
-                        for each in work.observation.sighted if work.observation else ():
-                            works[pool.submit(learn, work.client, work.image, each)] = work, each
-                    else:
-                        self._learned(work, sighted, future)
-                    if not work.pending:
-                        self._save(work, finished=True)
-                        yield work.outcome
-                    elif work.unsaved >= _CHECKPOINT:
-                        self._save(work, finished=False)
+                future = done.get()
+                work, sighted = works.pop(future)
+                if sighted is None:
+                    self._observed(work, future)
+                    for each in work.observation.sighted if work.observation else ():
+                        start(work, each)
+                else:
+                    self._learned(work, sighted, future)
+                if not work.pending:
+                    if work.untried:
+                        work.outcome.errors.append(f"{work.untried} more builds were not tried after these")
+                    self._save(work, finished=True)
+                    yield work.outcome
+                elif work.unsaved >= _CHECKPOINT:
+                    self._save(work, finished=False)
         except BaseException:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for work in {id(work): work for work, _ in works.values()}.values():
-                self._save(work, finished=False)
+                with contextlib.suppress(StorageError):
+                    self._save(work, finished=False)
             raise
         pool.shutdown()
 
     def _begin(self, image: Image, outcome: Outcome) -> _Work:
-        known = self._store.image(image.name)
+        known = Known.of(self._store, image)
         if known and known.repository != str(image.repository):
             raise UpstreamError(
                 f"{image.name}: was recorded from {known.repository}, images.toml says {image.repository}; "
@@ -125,7 +176,7 @@ class Refresh:
             realm.check(image.repository.plain)
         return _Work(image, Client(image.repository, self._connections, self._limits, realm), known, outcome)
 
-    def _observed(self, work: _Work, future: "Future[Observation | Learned | None]") -> None:
+    def _observed(self, work: _Work, future: Future[_Answer]) -> None:
         try:
             observation = future.result()
         except Exception as error:
@@ -138,11 +189,14 @@ class Refresh:
         work.outcome.notes += [f"{work.image.repository} has no tag {track}" for track in observation.missing]
         self._on_progress(0, work.pending)
 
-    def _learned(self, work: _Work, sighted: Sighted, future: "Future[Observation | Learned | None]") -> None:
+    def _learned(self, work: _Work, sighted: Sighted, future: Future[_Answer]) -> None:
         work.pending -= 1
         self._on_progress(1, 0)
         try:
             learned = future.result()
+        except _NotTriedError:
+            work.untried += 1
+            return
         except Exception as error:
             work.outcome.errors.append(f"{sighted.digest}: {_line(error)}")
             return
@@ -159,16 +213,34 @@ class Refresh:
             )
 
     def _save(self, work: _Work, *, finished: bool) -> None:
-        """Records what has been learned of an image so far."""
-        observation, image, known = work.observation, work.image, work.known
-        if observation is None:
+        """Records what has been learned of an image so far. Raises `StorageError`."""
+        if work.observation is None:
+            return
+        if self._is_settled(work, work.observation):
+            self._settled.add(work.image.name)
             return
         try:
-            contents = expand(self._store.packages(image.name))
-        except BrokenIndexError as error:
+            self._record(work, work.observation, finished)
+        except StorageError:
+            raise
+        except Exception as error:
             if finished:
-                work.outcome.errors.append(str(error))
-            return
+                work.outcome.errors.append(_line(error))
+
+    def _is_settled(self, work: _Work, observation: Observation) -> bool:
+        """Whether there is nothing to record."""
+        known = work.known
+        if known is None or observation.sighted or not self._is_fresh(known, work.image.name):
+            return False
+        tracks = {
+            track: Track(digest=head.digest, since=observation.since[track])
+            for track, head in observation.heads.items()
+        }
+        return known.auth == work.auth and tracks.items() <= known.tracks.items()
+
+    def _record(self, work: _Work, observation: Observation, finished: bool) -> None:
+        image, known = work.image, work.known.index if work.known else None
+        contents = expand(self._store.packages(image.name))
         recorded = [
             learn_again(build, contents[build.key], image)
             if image.package and build.version is None and build.key in contents
@@ -182,11 +254,10 @@ class Refresh:
         incomplete = {track for track, _ in awaited}
         since = {track: None if track in incomplete else at for track, at in observation.since.items()}
         heads = {track: head.digest for track, head in observation.heads.items()}
-        realm = work.client.realm
         index, tagged = image_index(
             name=image.name,
             repository=str(image.repository),
-            auth=Auth(realm=realm.url, service=realm.service) if realm else None,
+            auth=work.auth,
             tracks=merge_tracks(known.tracks if known else {}, heads, since, builds),
             watched=image.tracks,
             builds=builds,
@@ -202,26 +273,57 @@ class Refresh:
         if self._write and builds:
             self._store.write(f"{image.name}/packages.json", compact(image.name, builds, contents))
             self._store.write(f"{image.name}/index.json", index)
+            self._derived.add(image.name)
 
     def _publish(self) -> None:
-        """The catalogue and the pages, from what is on disk; an image whose files are broken keeps no other's away."""
+        """The catalogue and the pages, from what is on disk; an image whose files are broken keeps no other's away.
+
+        The stamps come last: what they vouch for has been written.
+        """
         summaries: dict[str, Summary] = {}
+        stamps: dict[str, str] = {}
         broken: BrokenIndexError | None = None
         for name, image in sorted(self._images.images.items()):
+            summaries[name] = _summary(image, None)
+            if name in self._stamps:
+                stamps[name] = self._stamps[name]
             try:
-                index, contents = self._store.image(name), expand(self._store.packages(name))
+                known = None if name in self._settled else Known.of(self._store, image)
+                if name in self._settled or (known and name not in self._derived and self._is_fresh(known, name)):
+                    summaries[name] = msgspec.structs.replace(self._summaries[name], frozen=image.frozen)
+                elif known:
+                    summaries[name] = _summary(image, known.index)
+                    self._render(known.index, image)
+                    if name in self._derived or image.frozen:
+                        stamps[name] = known.stamp
             except BrokenIndexError as error:
-                index, contents, broken = None, {}, error
-            summaries[name] = _summary(image, index)
-            if index:
-                for page, text in render_image(index, image.tracks, contents).items():
-                    self._store.write(f"{name}/{page}", text)
+                broken = error
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
+        encoded = encode(catalogue)
         self._store.write("schema.json", schema())
-        self._store.write("index.json", catalogue)
+        self._store.write("index.json", encoded)
         self._store.write("README.md", render_catalogue(catalogue))
+        self._store.write(STAMPS, Stamps(catalogue=digest(encoded), images=stamps))
         if broken:
             raise broken
+
+    def _render(self, index: ImageIndex, image: Image) -> None:
+        contents = expand(self._store.packages(image.name))
+        for page, text in render_image(index, image.tracks, contents).items():
+            self._store.write(f"{image.name}/{page}", text)
+
+
+def _ask(work: _Work, sighted: Sighted | None) -> _Answer:
+    """What a thread does: looks at an image's tracks, or learns one build."""
+    if sighted is None:
+        return observe(work.client, work.image, work.known)
+    if work.failures >= _FAILURES:
+        raise _NotTriedError
+    try:
+        return learn(work.client, work.image, sighted)
+    except TransientError:
+        work.failures += 1
+        raise
 
 
 def _summary(image: Image, index: ImageIndex | None) -> Summary:

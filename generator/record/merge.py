@@ -6,6 +6,8 @@ from datetime import datetime
 
 from packageurl import PackageURL
 
+from generator.document import printable
+from generator.errors import BrokenIndexError
 from generator.record.index import Auth, Build, ImageIndex, Track
 from generator.record.tags import Tagged, tag
 
@@ -73,4 +75,7 @@ def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | N
 
 def main_package_name(builds: Iterable[Build], watched: Iterable[str]) -> str | None:
     newest = newest_release(builds, watched)
-    return PackageURL.from_string(newest.purl).name if newest and newest.purl else None
+    try:
+        return PackageURL.from_string(newest.purl).name if newest and newest.purl else None
+    except ValueError as error:
+        raise BrokenIndexError(f"{newest.digest if newest else ''}: {printable(error)}") from None

@@ -3,8 +3,9 @@
 import contextlib
 import fcntl
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from generator.record.index import Catalogue, ImageIndex, PackageLog, encode
 
 T = TypeVar("T", bound=Struct)
 
+_TEMPORARY = re.compile(r"\.[A-Za-z0-9]+\.(?:json|md)\.[a-z0-9_]{8}")
+
 
 class Store:
     """A folder that holds an index."""
@@ -26,13 +29,37 @@ class Store:
 
     def image(self, name: str) -> ImageIndex | None:
         """What is recorded of an image; None before its first refresh. Raises `BrokenIndexError`."""
-        return _read(self.folder / name / "index.json", ImageIndex)
+        return self.document(f"{name}/index.json", ImageIndex)
 
     def catalogue(self) -> Catalogue | None:
-        return _read(self.folder / "index.json", Catalogue)
+        return self.document("index.json", Catalogue)
 
     def packages(self, name: str) -> PackageLog | None:
-        return _read(self.folder / name / "packages.json", PackageLog)
+        return self.document(f"{name}/packages.json", PackageLog)
+
+    def document(self, relative: str, shape: type[T]) -> T | None:
+        data = self.read(relative)
+        return None if data is None else self.decode(data, shape, relative)
+
+    def read(self, relative: str) -> bytes | None:
+        """None where there is no such file. Raises `BrokenIndexError`."""
+        path = self.folder / relative
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BrokenIndexError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+    def decode(self, data: bytes, shape: type[T], relative: str) -> T:
+        """Raises `BrokenIndexError`."""
+        try:
+            return msgspec.json.decode(data, type=shape)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise BrokenIndexError(
+                f"{self.folder / relative}: {printable(error)}; "
+                "restore it from git (it is generated, and never edited by hand)"
+            ) from None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -45,6 +72,14 @@ class Store:
             raise StorageError(f"{self.folder}: another refresh is at work here; wait until it is done") from None
         finally:
             os.close(handle)
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Removes what a run that was killed has left half written. For who holds the lock."""
+        for folder in folders:
+            for path in (self.folder / folder).glob(".*.*.*"):
+                if _TEMPORARY.fullmatch(path.name):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
 
     def write(self, relative: str, content: bytes | str | Struct) -> bool:
         """Puts `content` in place atomically; False where it is there already. Raises `StorageError`."""
@@ -77,18 +112,3 @@ def _replace(path: Path, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
         raise
-
-
-def _read(path: Path, shape: type[T]) -> T | None:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BrokenIndexError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return msgspec.json.decode(data, type=shape)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BrokenIndexError(
-            f"{path}: {printable(error)}; restore it from git (it is generated, and never edited by hand)"
-        ) from None

@@ -3,6 +3,7 @@
 A format is a row of `FORMATS`; a new one is a new row and its reader.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from msgspec import Struct
 from generator.document import decode
 from generator.record.index import FormatName
 from generator.resolve.package import Package, parse_pin, parse_purl
+
+_REVISION = re.compile(r"-r\d+$")
 
 Read = Callable[[bytes, str], frozenset[Package]]
 
@@ -93,9 +96,12 @@ class _Slsa(Struct, frozen=True, rename="camel"):
 
 
 def read_slsa(data: bytes, what: str) -> frozenset[Package]:
-    """Packages that `buildDefinition.internalParameters` pins, wherever in it they stand (SLSA provenance v1)."""
+    """Packages that `buildDefinition.internalParameters` pins, wherever in it they stand (SLSA provenance v1).
+
+    Any other parameter looks like a pin too (`run_id=123`), but has not apk's revision (`-r2`) at its end.
+    """
     texts = tuple(_strings(decode(data, _Slsa, what).build_definition.internal_parameters))
-    return _pins(texts) | _purls(texts)
+    return _pins(tuple(text for text in texts if _REVISION.search(text))) | _purls(texts)
 
 
 def _strings(value: object) -> Iterator[str]:

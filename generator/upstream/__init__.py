@@ -1,6 +1,7 @@
 """Reading one repository of an OCI registry: manifests, blobs, tag history."""
 
-from generator.upstream.client import Client, Connections, Limits
+from generator.upstream.client import Client, Limits
+from generator.upstream.connections import Connections
 from generator.upstream.history import Sighting
 from generator.upstream.manifest import Descriptor, ImageConfig, Manifest
 

@@ -10,6 +10,7 @@ from oras.auth.token import TokenAuth
 
 from generator.document import decode, printable
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
+from generator.upstream.connections import Connections
 from generator.upstream.response import bounded, reason
 
 _FIELD = re.compile(r'([a-zA-Z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
@@ -54,8 +55,11 @@ class AnonymousAuth(TokenAuth):  # type: ignore[misc]
     `realm` is None until a challenge has been met, or for ever where the registry asks for no token.
     """
 
-    def __init__(self, scope: str, plain: bool, timeout: tuple[float, float], realm: Realm | None) -> None:
+    def __init__(
+        self, connections: Connections, scope: str, plain: bool, timeout: tuple[float, float], realm: Realm | None
+    ) -> None:
         super().__init__()
+        self._connections = connections
         self.token: str | None = None
         self.realm = realm
         self._scope = scope
@@ -92,9 +96,7 @@ class AnonymousAuth(TokenAuth):  # type: ignore[misc]
         params = {"scope": self._scope} | ({"service": realm.service} if realm.service else {})
         what = f"the token from {printable(urlsplit(realm.url).netloc)}"
         try:
-            with self.session.get(
-                realm.url, params=params, timeout=self._timeout, verify=self._tls_verify, stream=True
-            ) as response:
+            with self._connections.request("GET", realm.url, {}, self._timeout, params) as response:
                 return _token(bounded(response, _SIZE, what), what)
         except (requests.RequestException, OSError) as error:
             raise TransientError(f"{what}: {reason(error)}") from None

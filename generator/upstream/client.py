@@ -1,7 +1,6 @@
 """oras, made safe to depend on: timeouts, bounded retries, bounded sizes, and every digest verified."""
 
 import hashlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ import oras.container
 import oras.provider
 import requests
 import tenacity
-from requests.adapters import HTTPAdapter
 
 from generator.document import decode
 from generator.errors import (
@@ -26,6 +24,7 @@ from generator.errors import (
 from generator.reference import Repository, is_digest
 from generator.upstream import history
 from generator.upstream.auth import AnonymousAuth, Realm
+from generator.upstream.connections import Connections
 from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
 from generator.upstream.response import bounded, date, drain, reason
 
@@ -65,28 +64,6 @@ class Fetched:
     size: int
 
 
-class Connections(requests.Session):
-    """One pool of connections for every repository and thread. Sends nobody's stored credentials or cookies.
-
-    Once `stopping` is set, nothing is tried again.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        adapter = HTTPAdapter(pool_connections=size, pool_maxsize=size)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-        self.max_redirects = 5
-        self.stopping = threading.Event()
-        self.headers["User-Agent"] = "reverse-registry"
-        # Without an `auth` of its own, requests would look for credentials in ~/.netrc.
-        self.auth = lambda request: request
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
-            prepared_request.headers.pop("Authorization", None)
-
-
 class Client(oras.provider.Registry):  # type: ignore[misc]
     """One repository of one registry, read anonymously. Safe to share between threads.
 
@@ -101,9 +78,9 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         self.limits = limits
         self.container = oras.container.Container(f"{repository.endpoint}/{repository.api_path}")
         timeout = (limits.connect, limits.read)
-        self.auth = AnonymousAuth(f"repository:{repository.api_path}:pull", repository.plain, timeout, realm)
-        self.auth._tls_verify = True
-        self.connections = self.session = self.auth.session = connections
+        scope = f"repository:{repository.api_path}:pull"
+        self.auth = AnonymousAuth(connections, scope, repository.plain, timeout, realm)
+        self.connections = connections
 
     @property
     def realm(self) -> Realm | None:
@@ -152,8 +129,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             for _ in range(_PAGES):
                 response, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
                 found += decode(body, Manifest, f"{self.repository}: {what}").manifests
-                following = urljoin(url, response.links.get("next", {}).get("url", url))
-                if following == url or urlsplit(following)[:2] != urlsplit(url)[:2]:
+                following = _following(url, response)
+                if following == url:
                     break
                 url = following
             return tuple(found)
@@ -196,17 +173,16 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         """oras's one way out, with a timeout and a single try; what is worth another is `_persist`'s to decide."""
         self.auth.prepare()
         sent = (headers or {}) | self.auth.get_auth_header()
-        response = self._send(method, url, sent, stream)
+        response = self._send(method, url, sent)
         if response.status_code == 401:
             with response:
                 drain(response)
                 sent, _ = self.auth.authenticate_request(response, sent)
-            response = self._send(method, url, sent, stream)
+            response = self._send(method, url, sent)
         return response
 
-    def _send(self, method: str, url: str, headers: dict[str, str], stream: bool) -> requests.Response:
-        timeout = (self.limits.connect, self.limits.read)
-        return self.session.request(method, url, headers=headers, timeout=timeout, stream=stream, allow_redirects=True)
+    def _send(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
+        return self.connections.request(method, url, headers, (self.limits.connect, self.limits.read))
 
     def _fetch(self, reference: str, size: int | None = None) -> Fetched:
         what = f"manifest {reference}"
@@ -249,7 +225,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(limits.attempts),
+                _Attempts(limits.attempts),
                 tenacity.stop_before_delay(limits.patience),
                 tenacity.stop_when_event_set(self.connections.stopping),
             ),
@@ -272,6 +248,15 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         return f"{self.prefix}://{self.container.manifest_url(reference)}"
 
 
+def _following(url: str, response: requests.Response) -> str:
+    """The next page of `url`, which is on the same host (RFC 8288); `url` itself where there is none."""
+    try:
+        following = urljoin(url, response.links.get("next", {}).get("url", url))
+        return following if urlsplit(following)[:2] == urlsplit(url)[:2] else url
+    except ValueError:
+        return url
+
+
 def _verify(body: bytes, digest: str, size: int | None, what: str) -> None:
     if size is not None and len(body) != size:
         raise UntrustedError(f"{what}: {len(body)} bytes instead of {size}")
@@ -280,13 +265,25 @@ def _verify(body: bytes, digest: str, size: int | None, what: str) -> None:
         raise UntrustedError(f"{what}: the content does not have the digest {digest}")
 
 
-def _wait(backoff: tenacity.wait.wait_base) -> Callable[[tenacity.RetryCallState], float]:
-    def seconds(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0.0
-        return max(asked, backoff(state))
+class _Attempts(tenacity.stop.stop_base):
+    """Stops after so many attempts; of one that ended with being asked to wait, only the time counts."""
 
-    return seconds
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        self._left -= not _asked(retry_state)
+        return self._left <= 0
+
+
+def _wait(backoff: tenacity.wait.wait_base) -> Callable[[tenacity.RetryCallState], float]:
+    return lambda state: max(_asked(state), backoff(state))
+
+
+def _asked(state: tenacity.RetryCallState) -> float:
+    """The seconds that the upstream has asked to wait."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after or 0.0 if isinstance(error, TransientError) else 0.0
 
 
 def _iso(at: datetime) -> str:

@@ -78,14 +78,16 @@ def _refusal(response: requests.Response, what: str) -> UpstreamError:
     if status in _UNSUPPORTED:
         return NotSupportedError(f"{what}: {status} {printable(response.reason)}")
     if status in _TRANSIENT:
-        return TransientError(f"{what}: {status} {printable(response.reason)}", _retry_after(response))
+        return TransientError(f"{what}: {status} {printable(response.reason)}", retry_after(response))
     if status in {401, 403}:
         return UpstreamError(f"{what}: {status}; the upstream does not let it be read anonymously")
     return UpstreamError(f"{what}: unexpected answer {status} {printable(response.reason)}")
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
+def retry_after(response: requests.Response) -> float | None:
+    """The seconds that a refusal in passing asks to wait, in either form of the header (RFC 9110, 10.2.3)."""
+    if response.status_code not in _TRANSIENT:
+        return None
     value = response.headers.get("Retry-After", "")
     if value.isdecimal() and len(value) < 10:
         return float(value)

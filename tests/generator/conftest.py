@@ -46,11 +46,11 @@ class Index:
         return {outcome.image.name: outcome for outcome in self.run(names, write=write)}
 
     def content(self) -> dict[str, bytes]:
-        """Every generated file, by its path."""
+        """Every generated file but `refreshed.json`, whose stamps are of this upstream's address, by its path."""
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.name != "images.toml"
+            if path.is_file() and path.name not in {"images.toml", "refreshed.json"}
         }
 
     def image(self, name: str) -> ImageIndex:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from generator.errors import NotFoundError, TransientError, UntrustedError, Upst
 from generator.reference import Repository
 from generator.upstream import Client, Connections
 from generator.upstream.auth import Realm
+from generator.upstream.pauses import Pauses
 from generator.upstream.response import bounded, date
 from tests.generator.conftest import ALWAYS, QUICK, Expected, Index
 from tests.upstream import (
@@ -23,6 +25,7 @@ from tests.upstream import (
     Fault,
     Hang,
     Huge,
+    Limit,
     Mislabel,
     Options,
     Reset,
@@ -87,11 +90,14 @@ def test_what_hangs_is_given_up_and_tried_again(
     assert index.content() == expected(upstream)
 
 
-def test_bad_luck_all_over_changes_nothing(expected: Expected, tmp_path: Path) -> None:
-    with ExampleUpstream(seed=7) as upstream:
-        chance = {"probability": 0.04, "times": None}
-        upstream.inject(*(Fault(action, **chance) for action in (Answer(500), Reset(), Truncate(9), Slow(400, 0.001))))  # type: ignore[arg-type]
-        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, attempts=12))
+BAD_LUCK = (Answer(429, {"Retry-After": "0"}), Answer(502), Reset(), Truncate(9), Hang(30))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bad_luck_with_a_fifth_of_all_requests_changes_nothing(seed: int, expected: Expected, tmp_path: Path) -> None:
+    with ExampleUpstream(seed=seed) as upstream:
+        upstream.inject(*(Fault(action, probability=0.044, times=None) for action in BAD_LUCK))
+        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, read=0.4, attempts=12))
         assert index.refresh()["nginx"].errors == []
         assert index.content() == expected(upstream)
 
@@ -244,6 +250,52 @@ def test_retry_after_is_waited_for(upstream: ExampleUpstream, client: Client) ->
     began = time.monotonic()
     client.head("latest")
     assert time.monotonic() - began >= 1
+
+
+def test_one_refusal_slows_all_that_ask_the_same_host(upstream: ExampleUpstream, client: Client) -> None:
+    upstream.inject(Fault(Answer(429, {"Retry-After": "1"}), path="nginx/manifests/"))
+    other = Client(Repository.parse(upstream.repository("python")), client.connections, QUICK)
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        refused = pool.submit(client.head, "latest")
+        while not upstream.requests.count(status=429):
+            time.sleep(0.01)
+        time.sleep(0.05)
+        before = len(upstream.requests)
+        other.head("latest")
+        assert time.monotonic() - began >= 1
+        assert not [each for each in list(upstream.requests)[:before] if "python" in each.path]
+        refused.result()
+
+
+def test_a_pause_of_one_host_is_not_another_s(upstream: ExampleUpstream, client: Client) -> None:
+    pauses = Pauses(60, client.connections.stopping)
+    pauses.ask("a.example", 30)
+    began = time.monotonic()
+    pauses.wait("b.example")
+    assert time.monotonic() - began < 0.1
+
+
+def test_a_host_that_asks_for_more_than_our_patience_is_not_asked_again(
+    upstream: ExampleUpstream, client: Client
+) -> None:
+    upstream.inject(Fault(Answer(503, {"Retry-After": "900"}), path="/manifests/"))
+    with pytest.raises(TransientError, match="503"):
+        client.head("latest")
+    upstream.requests.clear()
+    with pytest.raises(TransientError, match=r"localhost:\d+ asks to be left alone for 900 seconds"):
+        client.head("latest")
+    assert len(upstream.requests) == 0
+
+
+def test_a_registry_that_limits_its_clients_is_read_at_its_own_pace(expected: Expected, tmp_path: Path) -> None:
+    with ExampleUpstream() as upstream:
+        upstream.inject(Fault(Limit(30, 1), side="registry", times=None))
+        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, patience=30))
+        assert index.refresh()["nginx"].errors == []
+        assert index.content() == expected(upstream)
+        refused, let_through = upstream.requests.count(status=429), upstream.requests.count(side="registry", status=200)
+        assert 0 < refused < let_through / 2
 
 
 def answered(status: int = 200, **headers: str) -> requests.Response:

@@ -236,6 +236,17 @@ def test_of_one_manifest_s_attestations_the_best_is_downloaded_alone(
     assert demo.downloads() == 2
 
 
+def test_a_build_s_parameters_that_are_no_packages_are_left_out(demo: Demo) -> None:
+    document = provenance(PACKAGES)
+    document["buildDefinition"]["internalParameters"] |= {
+        "run_id": "123",
+        "environment": {"GITHUB_RUN_ATTEMPT": "2", "GOVERSION": "1.24.1"},
+        "arguments": ["jobs=4", "left-pad=1.0"],
+    }
+    demo.att(CHILD.digest, attestation(PROVENANCE, document, CHILD.digest))
+    assert demo.learned(IMAGE.top()).packages == frozenset({"apk/demo@1.2.3-r4", "apk/glibc@2.41-r0"})
+
+
 def test_other_homes_are_not_asked_once_one_has_answered(referring: Demo) -> None:
     referring.att(CHILD.digest, spdx_attestation(CHILD.digest))
     referring.sbom(CHILD.digest, cyclonedx_of(), CYCLONEDX_JSON)

@@ -5,13 +5,14 @@ An action is called in place of the app, and may call it. `scope["state"]["trans
 """
 
 import asyncio
+import math
 import random
 import re
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -112,6 +113,24 @@ class Truncate:
         await send(part(body[: self.size], more=True))
         scope["state"]["transport"].close()
         await is_gone(receive, 1)
+
+
+@dataclass
+class Limit:
+    """So many requests in so many whole seconds are let through; any other is 429 with `Retry-After`."""
+
+    count: int
+    seconds: int
+    left: int = 0
+    until: float = 0.0
+
+    async def __call__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        now = time.monotonic()
+        if now >= self.until:
+            self.left, self.until = self.count, now + self.seconds
+        self.left -= 1
+        refused = Answer(429, {"Retry-After": str(math.ceil(self.until - now))})
+        await (app(scope, receive, send) if self.left >= 0 else refused(app, scope, receive, send))
 
 
 @dataclass(frozen=True)
@@ -221,10 +240,14 @@ class Faults:
         self._armed: list[Armed] = []
 
     def inject(self, *faults: Fault) -> None:
-        self._armed += [Armed(fault, inf if fault.times is None else fault.times) for fault in faults]
+        self._armed += [Armed(fault, math.inf if fault.times is None else fault.times) for fault in faults]
 
     def clear(self) -> None:
         self._armed = []
+
+    def seed(self, seed: int) -> None:
+        """Chance from here on."""
+        self._random.seed(seed)
 
     def choose(self, side: str, method: str, target: str) -> Fault | None:
         """The fault for this request, counted as used."""

@@ -1,0 +1,64 @@
+"""What is recorded of an image, read no further than it is asked for: most images have nothing new."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from msgspec import Struct
+
+from generator.errors import BrokenIndexError
+from generator.images import Image
+from generator.record.index import Auth, ImageIndex, Track
+from generator.record.stamps import stamp
+from generator.record.store import Store
+
+
+class _Something(Struct, frozen=True, gc=False):
+    pass
+
+
+class _Glimpse(Struct, frozen=True, gc=False):
+    version: str | None
+    sbom: _Something | None
+
+
+class _Glance(Struct, frozen=True):
+    """An `ImageIndex` but for what takes time to read."""
+
+    repository: str
+    auth: Auth | None
+    tracks: dict[str, Track]
+    builds: tuple[_Glimpse, ...]
+
+
+class Known:
+    """An image that has been refreshed before."""
+
+    def __init__(self, store: Store, image: Image, data: bytes) -> None:
+        """`data` is its index.json. Raises `BrokenIndexError`."""
+        self._store = store
+        self._name = image.name
+        glance = store.decode(data, _Glance, f"{image.name}/index.json")
+        self.repository = glance.repository
+        self.auth = glance.auth
+        self.tracks: Mapping[str, Track] = glance.tracks
+        self.has_unresolved = any(build.version is None and build.sbom is None for build in glance.builds)
+        self.stamp = stamp(image, data)
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        """All of it. Raises `BrokenIndexError`."""
+        index = self._store.image(self._name)
+        if index is None:
+            raise BrokenIndexError(f"{self._name}/index.json: has gone while it was being refreshed")
+        known = {build.digest for build in index.builds}
+        if lost := {*index.tags.values(), *(track.digest for track in index.tracks.values())} - known:
+            raise BrokenIndexError(
+                f"{self._store.folder / self._name}/index.json: {min(lost)} has a tag but no build; restore it from git"
+            )
+        return index
+
+    @classmethod
+    def of(cls, store: Store, image: Image) -> "Known | None":
+        """None before the image's first refresh. Raises `BrokenIndexError`."""
+        data = store.read(f"{image.name}/index.json")
+        return None if data is None else cls(store, image, data)

@@ -1,0 +1,52 @@
+"""`refreshed.json`: what the files of each image were last made from, by which a refresh sees that nothing is new.
+
+A stamp is a digest of an image's index.json, of its settings in images.toml, and of the program that makes tags and
+pages of them. Where it is still the same, they need not be made again; where it is not, or lost, they are.
+"""
+
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from generator.images import Image
+
+FILE = "refreshed.json"
+
+_PACKAGE = Path(__file__).parent.parent
+_MAKERS = ("learn.py", "query/difference.py", "record", "refresh.py", "render", "resolve")
+_LIBRARIES = ("jinja2", "packageurl-python", "univers")
+_LENGTH = 16
+
+
+class Stamps(Struct, frozen=True, kw_only=True):
+    """`refreshed.json` itself: a stamp of the catalogue's bytes, and one of each image."""
+
+    catalogue: str = ""
+    images: dict[str, str] = {}
+
+
+def stamp(image: Image, data: bytes) -> str:
+    """`data` is the image's index.json."""
+    constraint = image.constraint.pattern if image.constraint else None
+    settings = msgspec.json.encode((str(image.repository), image.package, image.tracks, constraint, image.frozen))
+    return digest(program() + settings + data)
+
+
+def digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:_LENGTH]
+
+
+@cache
+def program() -> bytes:
+    """A digest of the code, the templates and the versions of the libraries that decide on tags and pages."""
+    made = sha256(" ".join(version(library) for library in _LIBRARIES).encode())
+    for maker in _MAKERS:
+        start = _PACKAGE / maker
+        for path in sorted(start.rglob("*.*")) if start.is_dir() else [start]:
+            if path.suffix in {".py", ".j2"}:
+                made.update(path.read_bytes())
+    return made.digest()
