@@ -1,70 +1,47 @@
-"""`make bench`: requests a second of the hot path, as a ratio to a bare ASGI callable on the same uvicorn."""
+"""`make bench`: every benchmark in turn, or those that are named, and at the end what each bar was held against."""
 
-import contextlib
-import os
-import platform
-import re
-import shutil
-import statistics
+import argparse
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 
-import uvicorn
+from tests.bench.bars import MET, MISSED
+from tests.example import ROOT
 
-from tests.clients.conftest import free_port, wait_for
-from tests.example import INDEX, ROOT
-
-PAIRS, SECONDS, CONNECTIONS = 7, 3, 32
-PATHS = {
-    "GET a known tag": "/v2/example/nginx/manifests/1.27.4",
-    "GET /v2/": "/v2/",
-}
+SERVER = ("hot", "pull", "scale", "reloads")
+GENERATOR = ("refresh", "first", "growth", "faults")
+LONG = ("soak",)
+"""Run only if named."""
 
 
-@contextlib.contextmanager
-def serving(app: str) -> Iterator[str]:
-    """One worker on the first core; gives its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "error", "--no-access-log"]
-    environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(INDEX)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
-    os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
-    try:
-        wait_for(f"http://127.0.0.1:{port}/v2/")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def rate(url: str) -> float:
-    """Requests a second, asked for from the last core."""
-    core = str(max(os.sched_getaffinity(0)))
-    command = ["taskset", "-c", core, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    if not found or "Non-2xx" in output:
-        raise RuntimeError(output)
-    return float(found[1])
+def run(name: str) -> list[str]:
+    """Runs it, its output shown as it comes; gives the lines with bars, or that it failed."""
+    command = [sys.executable, "-u", "-m", f"tests.bench.{name}"]
+    said: list[str] = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            said.append(line.rstrip("\n"))
+    bars = [line for line in said if line.startswith((MET, MISSED))]
+    return bars if process.returncode == 0 else [*bars, f"{MISSED} {name} ended with status {process.returncode}"]
 
 
 def main() -> int:
-    if missing := [program for program in ("wrk", "taskset") if shutil.which(program) is None]:
-        print(f"make bench: {' and '.join(missing)} not installed", file=sys.stderr)
-        return 1
-    versions = f"Python {platform.python_version()}, uvicorn {uvicorn.__version__}"
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {versions}")
-    print(
-        f"{PAIRS} pairs of {SECONDS} s, {CONNECTIONS} connections; baseline: a bare ASGI callable with five headers\n"
-    )
-    with serving("tests.bench.bare:app") as bare, serving("server.app:app") as served:
-        for name, path in PATHS.items():
-            pairs = [(rate(served + path), rate(bare + path)) for _ in range(PAIRS)]
-            ratios = sorted(ours / theirs for ours, theirs in pairs)
-            middle = statistics.median(ratios)
-            print(f"{name:<18} {middle:.2f} of the baseline (median; {ratios[0]:.2f} to {ratios[-1]:.2f})")
-    return 0
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join((*SERVER, *GENERATOR, *LONG)))
+    given = parser.parse_args()
+    if unknown := set(given.names) - {*SERVER, *GENERATOR, *LONG}:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    bars: list[str] = []
+    for name in given.names or (*SERVER, *GENERATOR):
+        print(f"\n## {name}\n", flush=True)
+        began = time.monotonic()
+        bars += run(name)
+        print(f"\n{name} took {time.monotonic() - began:.0f} s", flush=True)
+    print("\n## bars\n")
+    print("\n".join(bars))
+    return int(any(line.startswith(MISSED) for line in bars))
 
 
 if __name__ == "__main__":

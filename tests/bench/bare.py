@@ -1,19 +1,24 @@
-"""The baseline: an ASGI callable that does nothing but answer, with as many headers as the server's."""
+"""The baseline: an ASGI callable that does nothing but answer, the answer being one that the server gave.
 
-from starlette.types import Receive, Scope, Send
+`BARE_ANSWER` is a file of it: JSON of its `status`, its `headers`, and its `body` in base64.
+"""
 
-START = {
-    "type": "http.response.start",
-    "status": 307,
-    "headers": [
-        (b"docker-distribution-api-version", b"registry/2.0"),
-        (b"cache-control", b"public, max-age=60"),
-        (b"location", b"/v2/example/nginx/manifests/sha256:" + b"0" * 64),
-        (b"content-length", b"0"),
-        (b"docker-content-digest", b"sha256:" + b"0" * 64),
-    ],
-}
-END = {"type": "http.response.body"}
+import base64
+import json
+import os
+from pathlib import Path
+
+from starlette.types import Message, Receive, Scope, Send
+
+
+def _recorded() -> tuple[Message, Message]:
+    answer = json.loads(Path(os.environ["BARE_ANSWER"]).read_text())
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer["headers"]]
+    start = {"type": "http.response.start", "status": answer["status"], "headers": headers}
+    return start, {"type": "http.response.body", "body": base64.b64decode(answer["body"])}
+
+
+START, END = _recorded()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
