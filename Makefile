@@ -27,7 +27,7 @@ run: install
 	@$(VENV)/bin/python -m tests.demo --port $(PORT)
 
 test: install
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 lint: install
 	$(VENV)/bin/ruff check .

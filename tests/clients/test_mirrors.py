@@ -90,9 +90,9 @@ def test_skopeo(registries: dict[str, str], digest: str) -> None:
     assert skopeo("inspect", "--no-tags", "--format={{.Digest}}", f"docker://{IMAGE}:{VERSION}").strip() == digest
 
 
-def test_docker_for_docker_hub(https: Https, digest: str, tmp_path: Path) -> None:
+def test_docker_for_docker_hub(https: Https, digest: str, short_path: Path) -> None:
     mirrors = block("clients.md", "/etc/docker/daemon.json", {SITE: https.host})
-    with dockerd(tmp_path, mirrors, SSL_CERT_FILE=str(https.authority)) as docker:
+    with dockerd(short_path, mirrors, SSL_CERT_FILE=str(https.authority)) as docker:
         assert f"Digest: {digest}" in docker("pull", f"nginx:{VERSION}")
 
 
