@@ -17,6 +17,9 @@ from starlette.types import Message, Scope, Send
 from . import metrics
 from .lines import Lines
 
+PAUSE = 0.02
+"""Seconds that a line waits for others."""
+
 _LONGEST = 512
 _endpoint = re.compile(rb"/v2/(.+)/(manifests|blobs|referrers|tags)/([^/]*)\Z").match
 _OTHERS = {b"/v2": "version", b"/v2/": "version", b"/v2/_catalog": "catalogue"}
@@ -112,7 +115,8 @@ class Access:
     """
     Stands in for uvicorn's access log: switched off by `--no-access-log` or a `--log-level` above info, like that.
 
-    Lines are written, and answers that were at hand counted, once a turn of the event loop.
+    Answers that were at hand are counted once a turn of the event loop; lines are handed over in batches, as each wakes
+    the thread that writes.
     """
 
     def __init__(self) -> None:
@@ -143,7 +147,7 @@ class Access:
     def _log(self, scope: Scope, told: bytes) -> None:
         client = scope["client"][0] if scope.get("client") else ""
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self._write)
+            asyncio.get_running_loop().call_later(PAUSE, self._write)
         self._lines.append(b'{"time":%b,"client":%b,%b' % (self._encode(datetime.now(UTC)), _client(client), told))
 
     def _count(self) -> None:

@@ -8,7 +8,7 @@ from threading import Thread
 
 from . import metrics
 
-MOST, LAST = 1000, 1.0
+MOST, LAST = 100, 1.0
 """How many batches may wait to be written, and how many seconds the last ones are given at the end."""
 
 
