@@ -16,16 +16,18 @@ class GitError(StorageError):
         self.said = said
 
 
-def git(folder: Path, command: str, *arguments: str, options: Iterable[str] = ()) -> str:
-    """What git prints; bytes that are not UTF-8 as surrogate escapes. `options` go before the command.
+def git(folder: Path, command: str, *arguments: str, options: Iterable[str] = (), text: str = "") -> str:
+    """What git prints; bytes that are not UTF-8 as surrogate escapes. `options` go before the command, `text` to it.
 
     Raises `GitError`, and `ConfigurationError` where there is no git.
     """
     words = ["git", "-C", str(folder), *options, command, *arguments]
     try:
-        done = subprocess.run(words, capture_output=True, check=True)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, check=True, input=text.encode())  # noqa: S603
     except FileNotFoundError:
         raise ConfigurationError("git is not installed, and this needs it") from None
+    except OSError as error:
+        raise GitError(folder, command, str(error.strerror)) from None
     except subprocess.CalledProcessError as error:
         said = (error.stderr.strip() or error.stdout.strip()).decode(errors="replace").removeprefix("fatal: ")
         raise GitError(folder, command, printable(said, 500)) from None

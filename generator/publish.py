@@ -9,6 +9,7 @@ from generator.document import decode
 from generator.errors import ConfigurationError, StorageError
 from generator.git import GitError, contents, git
 from generator.record.index import Build, ImageIndex
+from generator.record.stamps import FILE as STAMPS
 from generator.record.store import Store
 
 _SUBJECT = 72
@@ -73,13 +74,24 @@ def publish(folder: Path, *, push: bool) -> str | None:
     except GitError as error:
         raise ConfigurationError(f"{folder}: cannot be published ({error.said})") from None
     git(folder, "add", "--all", "--", ".", ":(exclude,glob)**/.*")
-    if not git(folder, "diff", "--cached", "--name-only", "--", "."):
-        return None
-    text = message(_news(folder))
-    git(folder, "commit", "--quiet", "--message", text, "--", ".", options=_IDENTITY)
-    if push:
+    subject = None
+    if git(folder, "diff", "--cached", "--name-only", "--", "."):
+        text = message(_news(folder))
+        git(folder, "commit", "--quiet", "--file", "-", "--", ".", options=_IDENTITY, text=text)
+        subject = text.partition("\n")[0]
+    elif push and _is_ahead(folder):
+        subject = git(folder, "log", "-1", "--format=%s").strip()
+    if push and subject:
         _push(folder)
-    return text.partition("\n")[0]
+    return subject
+
+
+def _is_ahead(folder: Path) -> bool:
+    """Whether a commit of the index was made before, and not pushed."""
+    try:
+        return git(folder, "rev-list", "--count", "@{upstream}..HEAD", "--", ".").strip() != "0"
+    except GitError:
+        return False
 
 
 def _news(folder: Path) -> Iterator[News]:
@@ -101,6 +113,19 @@ def _news(folder: Path) -> Iterator[News]:
         yield News(name, new, frozenset(build.version for build in before if build.version))
 
 
+def _settle(folder: Path) -> bool:
+    """Goes on with a rebase that stopped at the stamps alone: theirs will do, what they do not fit is made again."""
+    try:
+        if git(folder, "diff", "--name-only", "--diff-filter=U", "--relative").split() != [STAMPS]:
+            return False
+        git(folder, "checkout", "--ours", "--", STAMPS)
+        git(folder, "add", "--", STAMPS)
+        git(folder, "rebase", "--continue", options=(*_IDENTITY, "-c", "core.editor=true"))
+    except GitError:
+        return False
+    return True
+
+
 def _push(folder: Path) -> None:
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -117,6 +142,8 @@ def _rebase(folder: Path) -> None:
     try:
         git(folder, "rebase", "--quiet", "--autostash", "@{upstream}", options=_IDENTITY)
     except GitError as error:
+        if _settle(folder):
+            return
         try:
             git(folder, "rebase", "--abort")
         except GitError:

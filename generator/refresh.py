@@ -6,18 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-import msgspec
-
 from generator.errors import BrokenIndexError, ReverseRegistryError, StorageError, TransientError, UpstreamError
 from generator.images import Image, Images
 from generator.learn import Learned, learn, learn_again
 from generator.observe import Observation, Sighted, observe
 from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, Track, encode, schema
 from generator.record.known import Known
-from generator.record.merge import image_index, merge_builds, merge_tracks, newest_release
+from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, newest_release
 from generator.record.packages import compact, expand
 from generator.record.stamps import FILE as STAMPS
-from generator.record.stamps import Stamps, digest
+from generator.record.stamps import Stamps, stamp, vouched
 from generator.record.store import Store
 from generator.render.pages import render_catalogue, render_image
 from generator.upstream import Client, Connections, Limits
@@ -108,15 +106,16 @@ class Refresh:
         if self._write:
             self._store.sweep(["", *self._images.images])
         with contextlib.suppress(BrokenIndexError):
-            catalogue, stamps = self._store.read("index.json"), self._store.document(STAMPS, Stamps)
-            if catalogue and stamps and stamps.catalogue == digest(catalogue):
-                self._stamps = stamps.images
-                self._summaries = self._store.decode(catalogue, Catalogue, "index.json").images
+            catalogue, stamps = self._store.document("index.json", Catalogue), self._store.document(STAMPS, Stamps)
+            if catalogue and stamps:
+                self._stamps, self._summaries = stamps.images, catalogue.images
 
     def _is_fresh(self, known: Known, name: str) -> bool:
         """Whether tags, pages and catalogue are already what this program makes of the image's index.json."""
-        is_vouched_for = name in self._summaries and self._stamps.get(name) == known.stamp
-        return is_vouched_for and (self._store.folder / name / "README.md").exists()
+        summary, folder = self._summaries.get(name), self._store.folder / name
+        if summary is None or not summary.refreshed or self._stamps.get(name) != vouched(known.stamp, summary):
+            return False
+        return (folder / "README.md").exists() and (folder / "packages.json").exists()
 
     def _refresh(self, images: list[Image]) -> Iterator[Outcome]:
         stopping = self._connections.stopping
@@ -241,6 +240,8 @@ class Refresh:
     def _record(self, work: _Work, observation: Observation, finished: bool) -> None:
         image, known = work.image, work.known.index if work.known else None
         contents = expand(self._store.packages(image.name))
+        if known and not contents and any(build.sbom for build in known.builds):
+            raise BrokenIndexError(f"{image.name}/packages.json: is missing; restore it from git")
         recorded = [
             learn_again(build, contents[build.key], image)
             if image.package and build.version is None and build.key in contents
@@ -285,27 +286,30 @@ class Refresh:
         broken: BrokenIndexError | None = None
         for name, image in sorted(self._images.images.items()):
             summaries[name] = _summary(image, None)
-            if name in self._stamps:
-                stamps[name] = self._stamps[name]
             try:
                 known = None if name in self._settled else Known.of(self._store, image)
                 if name in self._settled or (known and name not in self._derived and self._is_fresh(known, name)):
-                    summaries[name] = msgspec.structs.replace(self._summaries[name], frozen=image.frozen)
+                    summaries[name], stamps[name] = self._summaries[name], self._stamps[name]
                 elif known:
-                    summaries[name] = _summary(image, known.index)
-                    self._render(known.index, image)
-                    if name in self._derived or image.frozen:
-                        stamps[name] = known.stamp
+                    index = known.index if name in self._derived else self._derive_again(known.index, image)
+                    self._render(index, image)
+                    summaries[name] = _summary(image, index)
+                    stamps[name] = vouched(stamp(image, encode(index)), summaries[name])
             except BrokenIndexError as error:
                 broken = error
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
-        encoded = encode(catalogue)
         self._store.write("schema.json", schema())
-        self._store.write("index.json", encoded)
+        self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue))
-        self._store.write(STAMPS, Stamps(catalogue=digest(encoded), images=stamps))
+        self._store.write(STAMPS, Stamps(images=stamps))
         if broken:
             raise broken
+
+    def _derive_again(self, index: ImageIndex, image: Image) -> ImageIndex:
+        """For an image that is frozen, failed or was not asked for: images.toml may have changed all the same."""
+        again = derived_again(index, image.tracks, image.constraint)
+        self._store.write(f"{image.name}/index.json", again)
+        return again
 
     def _render(self, index: ImageIndex, image: Image) -> None:
         contents = expand(self._store.packages(image.name))
@@ -320,10 +324,12 @@ def _ask(work: _Work, sighted: Sighted | None) -> _Answer:
     if work.failures >= _FAILURES:
         raise _NotTriedError
     try:
-        return learn(work.client, work.image, sighted)
+        learned = learn(work.client, work.image, sighted)
     except TransientError:
         work.failures += 1
         raise
+    work.failures = 0
+    return learned
 
 
 def _summary(image: Image, index: ImageIndex | None) -> Summary:

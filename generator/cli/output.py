@@ -1,5 +1,6 @@
 """What commands print: tables for people, JSON for programs, and nothing from outside that acts on a terminal."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,7 @@ def show_error(text: object) -> None:
 def summarize(markdown: str) -> None:
     """Adds to the summary of the job where GitHub runs this."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{markdown}\n")
 
 

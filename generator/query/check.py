@@ -12,9 +12,8 @@ from generator.errors import ConfigurationError
 from generator.images import Image, Images
 from generator.query.finding import Finding, document
 from generator.record.index import Build, Catalogue, ImageIndex, PackageLog, schema
-from generator.record.merge import image_index, merge_builds
+from generator.record.merge import derived_again, merge_builds
 from generator.record.packages import compact, expand
-from generator.record.tags import unique_tags_of
 from generator.record.version import Version
 from generator.resolve.package import parse_purl
 
@@ -51,8 +50,11 @@ def _image(folder: Path, name: str, image: Image | None) -> Generator[Finding, N
             yield Finding(path, f"is of {each.name}, but in the folder of {name}")
     if index is None:
         return None
+    if image and index.repository != str(image.repository):
+        said = f"was recorded from {index.repository}, but images.toml says {image.repository}; it is not refreshed"
+        yield Finding(file, said, is_note=True)
     problems = [*_builds(index), *_references(index)]
-    if image and not any(problems):
+    if image and not problems:
         problems = list(_derived(index, image))
     yield from (Finding(file, what) for what in problems)
     if log:
@@ -96,34 +98,13 @@ def _references(index: ImageIndex) -> Iterator[str]:
 
 def _derived(index: ImageIndex, image: Image) -> Iterator[str]:
     """What follows from the builds and images.toml. A unique tag that was published stays, and so counts as given."""
-    if index.repository != str(image.repository):
-        yield f"was recorded from {index.repository}, but images.toml says {image.repository}"
-    expected, _ = image_index(
-        name=index.name,
-        repository=index.repository,
-        auth=index.auth,
-        tracks=index.tracks,
-        watched=image.tracks,
-        builds=index.builds,
-        published=index.tags,
-        constraint=image.constraint,
-        awaited=(),
-    )
-    withheld = set(_withheld(index))
+    expected = derived_again(index, image.tracks, image.constraint)
     for tag in sorted(index.tags.keys() | expected.tags.keys()):
         there, due = index.tags.get(tag, "nothing"), expected.tags.get(tag, "nothing")
-        if there != due and (tag in index.tags or tag not in withheld):
+        if there != due:
             yield f"tag {tag} points at {there}, but at {due} by the builds and images.toml (changed since? refresh)"
     if index.package != expected.package:
         yield f"package is {index.package}, but {expected.package} by the newest build"
-
-
-def _withheld(index: ImageIndex) -> Iterator[str]:
-    """Unique tags that may not be given yet: those of tracks where a build is still to be learned."""
-    complete = {track for track, at in index.tracks.items() if at.since}
-    for build in index.builds:
-        if build.track not in complete:
-            yield from unique_tags_of(build)
 
 
 def _packages(file: str, index: ImageIndex, log: PackageLog) -> Iterator[Finding]:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
 from packageurl import PackageURL
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
 from generator.record.index import Auth, Build, ImageIndex, Track
-from generator.record.tags import Tagged, tag
+from generator.record.tags import Tagged, tag, unique_tags_of
 
 
 def merge_builds(known: Iterable[Build], learned: Iterable[Build]) -> tuple[Build, ...]:
@@ -62,6 +63,27 @@ def image_index(
         builds=builds,
     )
     return index, tagged
+
+
+def derived_again(index: ImageIndex, watched: Iterable[str], constraint: "re.Pattern[str] | None") -> ImageIndex:
+    """The same builds with what follows from them and images.toml as it is now.
+
+    A unique tag that may not be given yet, as a build of its track is still to be learned, is not given by this either.
+    """
+    again, _ = image_index(
+        name=index.name,
+        repository=index.repository,
+        auth=index.auth,
+        tracks=index.tracks,
+        watched=watched,
+        builds=index.builds,
+        published=index.tags,
+        constraint=constraint,
+    )
+    complete = {track for track, at in index.tracks.items() if at.since}
+    withheld = {tag for build in index.builds if build.track not in complete for tag in unique_tags_of(build)}
+    withheld -= index.tags.keys()
+    return replace(again, tags={tag: digest for tag, digest in again.tags.items() if tag not in withheld})
 
 
 def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | None:

@@ -1,7 +1,8 @@
 """`refreshed.json`: what the files of each image were last made from, by which a refresh sees that nothing is new.
 
-A stamp is a digest of an image's index.json, of its settings in images.toml, and of the program that makes tags and
-pages of them. Where it is still the same, they need not be made again; where it is not, or lost, they are.
+A stamp is a digest of an image's index.json, of its settings in images.toml, of its entry in the catalogue, and of the
+program that makes tags and pages of them. Where it is still the same, they need not be made again; where it is not, or
+lost, they are.
 """
 
 from functools import cache
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from generator.images import Image
+from generator.record.index import Summary
 
 FILE = "refreshed.json"
 
@@ -23,9 +25,8 @@ _LENGTH = 16
 
 
 class Stamps(Struct, frozen=True, kw_only=True):
-    """`refreshed.json` itself: a stamp of the catalogue's bytes, and one of each image."""
+    """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged."""
 
-    catalogue: str = ""
     images: dict[str, str] = {}
 
 
@@ -34,6 +35,11 @@ def stamp(image: Image, data: bytes) -> str:
     constraint = image.constraint.pattern if image.constraint else None
     settings = msgspec.json.encode((str(image.repository), image.package, image.tracks, constraint, image.frozen))
     return digest(program() + settings + data)
+
+
+def vouched(made_from: str, summary: Summary) -> str:
+    """What refreshed.json holds: the stamp of what an image was `made_from`, and of its entry in the catalogue."""
+    return digest(made_from.encode() + msgspec.json.encode(summary))
 
 
 def digest(data: bytes) -> str:

@@ -16,12 +16,13 @@ RECENT = 20
 SHOWN_CHANGES = 12
 
 _SPECIAL = re.compile(r"([!-+:-@\[-`{-~])")
+_LIST = re.compile(r"\A(\s*\d{0,9})([-.])(?=[\s-]|\Z)")
 _CONTROL = re.compile(r"[^\x20-\x7e]+")
 
 
 def markdown(text: object) -> str:
     """`text` with nothing in it that Markdown would act on within a line (CommonMark, backslash escapes)."""
-    return _SPECIAL.sub(r"\\\1", _CONTROL.sub("?", str(text)))
+    return _LIST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", _CONTROL.sub("?", str(text))))
 
 
 def code(text: object) -> str:

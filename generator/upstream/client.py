@@ -174,7 +174,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         self.auth.prepare()
         sent = (headers or {}) | self.auth.get_auth_header()
         response = self._send(method, url, sent)
-        if response.status_code == 401:
+        # Where it was sent on to another host, that one has no say in who gives tokens.
+        if response.status_code == 401 and urlsplit(response.url)[:2] == urlsplit(url)[:2]:
             with response:
                 drain(response)
                 sent, _ = self.auth.authenticate_request(response, sent)

@@ -14,6 +14,8 @@ from generator.upstream.pauses import Pauses
 from generator.upstream.response import drain, retry_after
 
 _REDIRECTS = 5
+_HOSTS = 8
+"""How many hosts keep their connections at the least: registries, token endpoints, CDNs."""
 
 
 class Connections:
@@ -26,7 +28,7 @@ class Connections:
 
     def __init__(self, size: int, patience: float = 60.0) -> None:
         self.stopping = threading.Event()
-        self._adapter = HTTPAdapter(pool_connections=size, pool_maxsize=size)
+        self._adapter = HTTPAdapter(pool_connections=max(size, _HOSTS), pool_maxsize=size)
         self._headers = {**default_headers(), "User-Agent": "reverse-registry"}
         self._pauses = Pauses(patience, self.stopping)
         self._surroundings: dict[str, Any] = {}
@@ -86,6 +88,8 @@ class Connections:
         response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._surrounding(host, url))
         if seconds := retry_after(response):
             self._pauses.ask(host, seconds)
+        elif response.status_code < 400:
+            self._pauses.answered(host)
         return response
 
     def _surrounding(self, host: str, url: str) -> Any:
@@ -100,4 +104,8 @@ def _following(url: str, response: requests.Response) -> str | None:
     """Where an answer sends on to; raises `ValueError` where that is no address."""
     if not response.is_redirect:
         return None
-    return urljoin(url, response.headers["Location"].encode("latin1").decode())
+    try:
+        return urljoin(url, response.headers["Location"].encode("latin1").decode())
+    except ValueError:
+        response.close()
+        raise

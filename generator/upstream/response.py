@@ -1,5 +1,6 @@
 """What an HTTP answer says beside its body, and its body of a bounded size."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -45,9 +46,10 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 def drain(response: requests.Response) -> None:
-    """Reads a short body to its end, so that the connection can be used again."""
-    next(_chunks(response), None)
-    next(_chunks(response), None)
+    """Reads a short body to its end, so that the connection can be used again; whatever it is, it does not matter."""
+    with contextlib.suppress(requests.RequestException):
+        next(_chunks(response), None)
+        next(_chunks(response), None)
 
 
 def date(response: requests.Response) -> datetime:

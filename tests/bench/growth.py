@@ -18,7 +18,7 @@ from generator.images import Image, parse
 from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, Track, encode, schema
 from generator.record.merge import image_index, merge_builds, newest_release
 from generator.record.packages import compact
-from generator.record.stamps import FILE, Stamps, digest, stamp
+from generator.record.stamps import FILE, Stamps, stamp, vouched
 from generator.render.pages import render_catalogue, render_image
 from tests.bench.machine import facts
 from tests.bench.synthetic import TRACKS, Synthetic
@@ -56,20 +56,19 @@ class Growing:
         )
         self.indexes[name] = index
         data = encode(index)
-        self.stamps[name] = stamp(image, data)
+        self.stamps[name] = vouched(stamp(image, data), summary(index))
         catalogue = Catalogue(
             upstream=self.made.upstream, images={each: summary(index) for each, index in self.indexes.items()}
         )
-        encoded = encode(catalogue)
         pages = render_image(index, image.tracks, contents)
         return {
             f"{name}/packages.json": encode(compact(name, builds, contents)),
             f"{name}/index.json": data,
             **{f"{name}/{page}": text.encode() for page, text in pages.items()},
-            "index.json": encoded,
+            "index.json": encode(catalogue),
             "README.md": render_catalogue(catalogue).encode(),
             "schema.json": schema(),
-            FILE: encode(Stamps(catalogue=digest(encoded), images=dict(self.stamps))),
+            FILE: encode(Stamps(images=dict(self.stamps))),
         }
 
 

@@ -288,6 +288,32 @@ def test_a_host_that_asks_for_more_than_our_patience_is_not_asked_again(
     assert len(upstream.requests) == 0
 
 
+def test_a_host_that_only_ever_asks_to_wait_costs_one_patience_and_not_one_for_each_image(
+    upstream: ExampleUpstream, tmp_path: Path
+) -> None:
+    upstream.inject(Fault(Answer(503, {"Retry-After": "1"}), side="registry", times=None))
+    names = [f"image{number}" for number in range(12)]
+    index = Index(upstream, tmp_path, "".join(f"[images.{name}]\n" for name in names), replace(QUICK, patience=1.5))
+    began = time.monotonic()
+    outcomes = list(index.run(jobs=2))
+    assert all(outcome.errors for outcome in outcomes)
+    assert time.monotonic() - began < 6
+
+
+def test_another_host_has_no_say_in_who_gives_tokens(
+    upstream: ExampleUpstream, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream.options, "tokens", False)
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{upstream.cdn_host}/evil"'}
+    upstream.inject(Fault(Answer(401, challenge), side="cdn", times=None))
+    config = client.manifest(client.manifest("latest").manifest.manifests[0]).manifest.config
+    assert config
+    with pytest.raises(UpstreamError):
+        client.blob(config)
+    assert client.realm is None
+    assert upstream.requests.count("/evil") == 0
+
+
 def test_a_registry_that_limits_its_clients_is_read_at_its_own_pace(expected: Expected, tmp_path: Path) -> None:
     with ExampleUpstream() as upstream:
         upstream.inject(Fault(Limit(30, 1), side="registry", times=None))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from generator.query.check import check
 from tests.generator.conftest import Index
-from tests.upstream import ExampleUpstream
+from tests.upstream import Answer, ExampleUpstream, Fault
 from tests.upstream.images import nginx as build
 
 NEW = build("1.29.2-r0", "2026-02-20T10:00:05Z", ssl="3.5.2-r0")
@@ -95,23 +96,52 @@ def test_other_settings_make_other_tags(known: Index) -> None:
     assert known.content() == plain
 
 
-def test_settings_changed_while_an_image_was_frozen_count_once_it_is_not(known: Index) -> None:
+def test_settings_of_a_frozen_image_count_without_asking_its_upstream(known: Index, upstream: ExampleUpstream) -> None:
+    upstream.requests.clear()
     known.images += "constraint = '^1\\.27'\nfrozen = true\n"
     known.refresh()
-    assert "1.29.1" in known.tags("nginx")
-    known.images = known.images.replace("frozen = true", "")
-    known.refresh()
     assert "1.29.1" not in known.tags("nginx")
+    assert len(upstream.requests) == 0
 
 
-def test_settings_of_an_image_that_was_not_asked_for_wait(upstream: ExampleUpstream, tmp_path: Path) -> None:
+def test_settings_of_an_image_that_was_not_asked_for_count_at_once(upstream: ExampleUpstream, tmp_path: Path) -> None:
     index = Index(upstream, tmp_path, '[images.python]\n[images.nginx]\nsince = "always"\n')
     index.refresh()
     index.images += "constraint = '^1\\.27'\n"
     index.refresh("python")
-    assert "1.29.1" in index.tags("nginx")
-    index.refresh()
     assert "1.29.1" not in index.tags("nginx")
+    before = index.content()
+    index.refresh()
+    assert index.content() == before
+
+
+def test_settings_of_an_image_whose_upstream_fails_count_all_the_same(known: Index, upstream: ExampleUpstream) -> None:
+    """Else `check` would find tags that do not follow from images.toml, and nothing at all would be published."""
+    known.images += "constraint = '^1\\.27'\n"
+    upstream.inject(Fault(Answer(500), times=None))
+    assert known.refresh()["nginx"].errors
+    assert "1.29.1" not in known.tags("nginx")
+    assert not [finding for finding in check(known.folder) if not finding.is_note]
+
+
+def test_an_image_whose_record_was_away_for_one_refresh_is_served_again(
+    upstream: ExampleUpstream, tmp_path: Path
+) -> None:
+    index = Index(upstream, tmp_path / "index", "[images.python]\n[images.nginx]\n")
+    index.refresh()
+    before = index.content()
+    (index.folder / "nginx").rename(tmp_path / "away")
+    index.refresh("python")
+    (tmp_path / "away").rename(index.folder / "nginx")
+    index.refresh()
+    assert index.content() == before
+
+
+def test_a_record_without_its_packages_is_said_and_kept(known: Index) -> None:
+    (known.folder / "nginx" / "packages.json").unlink()
+    index = (known.folder / "nginx" / "index.json").read_bytes()
+    assert "packages.json: is missing" in known.refresh()["nginx"].errors[0]
+    assert (known.folder / "nginx" / "index.json").read_bytes() == index
 
 
 def test_a_frozen_image_is_not_read_either(known: Index, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from generator.publish import News, message
@@ -70,6 +71,44 @@ def test_the_commit_is_put_on_top_of_a_push_in_between(clone: Path, tmp_path: Pa
     assert cli(clone, "publish").returncode == 0
     assert git(clone, "log", "--format=%s", "origin/main").splitlines()[1:] == ["meanwhile", "images.toml"]
     assert (clone / "README.md").exists()
+
+
+def test_refreshes_of_different_images_are_merged(clone: Path, tmp_path: Path) -> None:
+    (clone / "index" / "images.toml").write_text(
+        (clone / "index" / "images.toml").read_text().replace("[images.missing]", "[images.postgres]\n[images.python]")
+    )
+    cli(clone, "refresh", "postgres")
+    assert cli(clone, "publish").returncode == 0
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "bare.git"), str(other))
+    cli(other, "refresh", "python")
+    assert cli(other, "publish").returncode == 0
+    cli(clone, "refresh", "nginx")
+    done = cli(clone, "publish")
+    assert done.returncode == 0, done.stderr
+    assert git(clone, "rev-parse", "HEAD") == git(clone, "rev-parse", "origin/main")
+    cli(clone, "refresh")
+    assert cli(clone, "check").returncode == 0
+    assert {path.parent.name for path in (clone / "index").glob("*/index.json")} == {"nginx", "postgres", "python"}
+
+
+def test_a_commit_that_was_made_before_is_pushed(clone: Path) -> None:
+    cli(clone, "refresh")
+    assert cli(clone, "publish", "--no-push").stdout.startswith("committed: nginx")
+    assert cli(clone, "publish").stdout.startswith("pushed: nginx")
+    assert git(clone, "rev-parse", "HEAD") == git(clone, "rev-parse", "origin/main")
+    assert cli(clone, "publish").stdout.endswith("nothing has changed\n")
+
+
+def test_a_message_may_be_longer_than_an_argument_of_a_command(clone: Path) -> None:
+    cli(clone, "refresh")
+    path = clone / "index" / "nginx" / "index.json"
+    index = msgspec.json.decode(path.read_bytes())
+    one = index["builds"][-1]
+    index["builds"] += [one | {"digest": f"sha256:{number:064x}"} for number in range(3000)]
+    path.write_bytes(msgspec.json.encode(index))
+    assert cli(clone, "publish").returncode == 0
+    assert len(git(clone, "log", "-1", "--format=%b").splitlines()) > 3000
 
 
 def test_what_cannot_be_merged_stays_in_the_clone_and_theirs_stands(clone: Path, tmp_path: Path) -> None:
