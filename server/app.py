@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
+import anyio.lowlevel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -74,6 +75,8 @@ class Server:
             message = str(error) if isinstance(error, StartError) else traceback.format_exc()
             await send({"type": "lifespan.startup.failed", "message": message})
             return
+        # The first call upstream would load anyio's backend, which takes longer than the call.
+        await anyio.lowlevel.checkpoint()
         self._watch = asyncio.create_task(self.current.watch())
         await send({"type": "lifespan.startup.complete"})
         await receive()
