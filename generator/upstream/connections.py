@@ -29,7 +29,7 @@ class Connections:
     def __init__(self, size: int, patience: float = 60.0) -> None:
         self.stopping = threading.Event()
         self._adapter = HTTPAdapter(pool_connections=max(size, _HOSTS), pool_maxsize=size)
-        self._headers = {**default_headers(), "User-Agent": "reverse-registry"}
+        self._headers = {**default_headers(), "User-Agent": "reverse-registry", "Accept-Encoding": "identity"}
         self._pauses = Pauses(patience, self.stopping)
         self._surroundings: dict[str, Any] = {}
 

@@ -23,6 +23,9 @@ def bounded(response: requests.Response, limit: int, what: str, seconds: float =
     if response.status_code != 200:
         drain(response)
         raise _refusal(response, what)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        # Not asked for; and what unpacks to nothing, without end, would never come to a limit.
+        raise UntrustedError(f"{what}: is packed, as {printable(response.headers['Content-Encoding'], 50)}")
     content = bytearray()
     deadline = time.monotonic() + seconds
     for chunk in _chunks(response):
@@ -37,7 +40,7 @@ def bounded(response: requests.Response, limit: int, what: str, seconds: float =
 def _chunks(response: requests.Response) -> Iterator[bytes]:
     """As much at a time as has come: waiting for a whole chunk would leave the pace to the other side."""
     try:
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        while chunk := response.raw.read1(_CHUNK, decode_content=False):
             yield chunk
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(str(error)) from None

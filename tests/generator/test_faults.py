@@ -300,6 +300,15 @@ def test_a_host_that_only_ever_asks_to_wait_costs_one_patience_and_not_one_for_e
     assert time.monotonic() - began < 6
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "x"])
+def test_what_is_packed_without_being_asked_for_is_refused(
+    upstream: ExampleUpstream, client: Client, coding: str
+) -> None:
+    upstream.inject(Fault(Answer(200, {"Content-Encoding": coding}, b"{}"), path="/manifests/", times=None))
+    with pytest.raises(UntrustedError, match=f"is packed, as {coding}"):
+        client.manifest("latest")
+
+
 def test_another_host_has_no_say_in_who_gives_tokens(
     upstream: ExampleUpstream, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
