@@ -12,7 +12,7 @@ from generator.learn import Learned, learn, learn_again
 from generator.observe import Observation, Sighted, observe
 from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, Track, encode, schema
 from generator.record.known import Known
-from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, newest_release
+from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, summarize
 from generator.record.packages import compact, expand
 from generator.record.stamps import FILE as STAMPS
 from generator.record.stamps import Stamps, stamp, vouched
@@ -335,18 +335,7 @@ def _ask(work: _Work, sighted: Sighted | None) -> _Answer:
 def _summary(image: Image, index: ImageIndex | None) -> Summary:
     if index is None:
         return Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
-    newest = newest_release(index.builds, image.tracks)
-    return Summary(
-        repository=index.repository,
-        refreshed=True,
-        frozen=image.frozen,
-        package=index.package,
-        version=newest.version if newest else None,
-        digest=newest.digest if newest else None,
-        created=newest.created if newest else None,
-        builds=len(index.builds),
-        tags=len(index.tags),
-    )
+    return summarize(index, image.tracks, frozen=image.frozen)
 
 
 def _line(error: Exception) -> str:

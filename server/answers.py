@@ -28,9 +28,9 @@ _JSON = (b"content-type", b"application/json")
 _PREPARED = 4096
 
 
-def described(manifest: Build | Descriptor) -> Headers:
+def described(build: Build, cache_control: str = MOVING) -> Headers:
     """The headers of a manifest by tag (200)."""
-    return [_API, _MOVING, *_descriptor(manifest)]
+    return [_API, (b"cache-control", cache_control.encode()), *_descriptor(build)]
 
 
 def identified(manifest: Build | Descriptor, cache_control: str) -> Headers:
@@ -39,11 +39,12 @@ def identified(manifest: Build | Descriptor, cache_control: str) -> Headers:
     return [_API, (b"cache-control", cache_control.encode()), tag, *_descriptor(manifest)]
 
 
-def moved(path: bytes, build: Build) -> Headers:
+def moved(path: bytes, build: Build, cache_control: str = MOVING) -> Headers:
     """The headers of a redirect from `…/manifests/<tag>` to the digest (307)."""
     digest = build.digest.encode()
     location = path[: path.rindex(b"/") + 1] + digest
-    return [_API, _MOVING, (b"location", location), (b"content-length", b"0"), (b"docker-content-digest", digest)]
+    kept = (b"cache-control", cache_control.encode())
+    return [_API, kept, (b"location", location), (b"content-length", b"0"), (b"docker-content-digest", digest)]
 
 
 def _descriptor(manifest: Build | Descriptor) -> Headers:

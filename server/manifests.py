@@ -123,6 +123,7 @@ class Manifests:
         manifest = _verified(response, body, stated if is_digest(stated) else digest_of(body, like="sha256:"))
         if not repository.token:
             self._cache.put((repository, manifest.digest), manifest)
+            metrics.CACHE_BYTES.set(self._cache.weight)
         return Descriptor(manifest.digest, manifest.media_type, manifest.size)
 
     async def _fetch(self, repository: Repository, reference: str, method: str = "GET") -> tuple[httpx.Response, bytes]:

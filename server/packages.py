@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from msgspec import Struct
 
-from .index import Index
+from .index import Index, read
 
 _number = re.compile(r"([0-9]+)")
 
@@ -93,7 +93,7 @@ def _holders(folder: Path, index: Index) -> dict[str, dict[str, list[str]]]:
         if newest is None:
             continue
         with suppress(OSError, ValueError, RecursionError):
-            log = msgspec.json.decode((folder / name / "packages.json").read_bytes(), type=Log)
+            log = msgspec.json.decode(read(folder / name / "packages.json"), type=Log)
             for package, version in sorted({split(text)[1:] for text in log.contents(newest.digest)}):
                 holders.setdefault(package, {}).setdefault(version, []).append(name)
     return holders

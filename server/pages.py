@@ -66,8 +66,8 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"page": page_of, "feed": feed_of, "static": static}
-_assets = {static(name): name for name in _files}
+_paths = {name: static(name) for name in _files}
+_environment.filters |= {"page": page_of, "feed": feed_of, "static": _paths.__getitem__}
 
 
 class Pages:
@@ -101,7 +101,7 @@ class Pages:
         name = f"{stem.partition('.')[0]}.{suffix}"
         if name not in _files:
             raise HTTPException(404)
-        cache_control = IMMUTABLE if request.url.path in _assets else MOVING
+        cache_control = IMMUTABLE if request.url.path == _paths[name] else MOVING
         return represent(request, _files[name], _types[f".{suffix}"], cache_control)
 
     async def catalogue(self, request: Request) -> Response:

@@ -66,14 +66,17 @@ class Registry:
             return replace(repository, token=self._passthrough.authorize(request, repository, name))
         return repository
 
-    async def version(self, request: Request) -> Response:
+    def _admit(self, request: Request) -> None:
+        """What is about no repository needs a token all the same, where one is to be had. Raises RegistryError."""
         if self._passthrough and self._current.index.home.auth:
             self._passthrough.authorize(request)
+
+    async def version(self, request: Request) -> Response:
+        self._admit(request)
         return Response(b"{}", 200, API_VERSION, "application/json")
 
     async def catalogue(self, request: Request) -> Response:
-        if self._passthrough and self._current.index.home.auth:
-            self._passthrough.authorize(request)
+        self._admit(request)
         part, following = listings.page(request, sorted(self._current.index.images))
         return _list({"repositories": part}, "/v2/_catalog", following, MOVING)
 
@@ -103,7 +106,7 @@ class Registry:
                 return _known(request, build, MOVING)
             # Some clients lose their token at a redirect, even to the same host.
             if request.method == "HEAD":
-                return _manifest(request, Descriptor(build.digest, build.media_type, build.size), MOVING)
+                return _manifest(request, build, MOVING)
             return _manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
         try:
             if request.method == "HEAD":
@@ -119,7 +122,7 @@ class Registry:
         image, repository = self._current.index.images.get(name), self._repository(request, name)
         build = image.by_digest.get(digest) if image else None
         if build and request.method == "HEAD":
-            return _manifest(request, Descriptor(build.digest, build.media_type, build.size), IMMUTABLE)
+            return _manifest(request, build, IMMUTABLE)
         if repository.tokenless:
             return blobs.redirect(repository.url(f"manifests/{digest}"), MOVING)
         manifest = await self._manifests.by_digest(repository, digest)
@@ -173,13 +176,12 @@ def _list(body: object, path: str, following: str, cache_control: str) -> Respon
 def _known(request: Request, build: Build, cache_control: str) -> Response:
     head = request.method == "HEAD"
     response = Response(status_code=200 if head else 307)
-    headers = described(build) if head else moved(request.scope["raw_path"], build)
-    response.raw_headers = [each for each in headers if each[0] != b"cache-control"]
-    response.headers["cache-control"] = cache_control
+    path = request.scope["raw_path"]
+    response.raw_headers = described(build, cache_control) if head else moved(path, build, cache_control)
     return response
 
 
-def _manifest(request: Request, manifest: Descriptor, cache_control: str) -> Response:
+def _manifest(request: Request, manifest: Build | Descriptor, cache_control: str) -> Response:
     """The manifest, or for HEAD what would be sent of it."""
     headers = identified(manifest, cache_control)
     if is_unchanged(request, entity_tag(manifest.digest)):

@@ -9,7 +9,7 @@ from packageurl import PackageURL
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
-from generator.record.index import Auth, Build, ImageIndex, Track
+from generator.record.index import Auth, Build, ImageIndex, Summary, Track
 from generator.record.tags import Tagged, tag, unique_tags_of
 
 
@@ -84,6 +84,22 @@ def derived_again(index: ImageIndex, watched: Iterable[str], constraint: "re.Pat
     withheld = {tag for build in index.builds if build.track not in complete for tag in unique_tags_of(build)}
     withheld -= index.tags.keys()
     return replace(again, tags={tag: digest for tag, digest in again.tags.items() if tag not in withheld})
+
+
+def summarize(index: ImageIndex, watched: Iterable[str], *, frozen: bool) -> Summary:
+    """Its entry in the catalogue."""
+    newest = newest_release(index.builds, watched)
+    return Summary(
+        repository=index.repository,
+        refreshed=True,
+        frozen=frozen,
+        package=index.package,
+        version=newest.version if newest else None,
+        digest=newest.digest if newest else None,
+        created=newest.created if newest else None,
+        builds=len(index.builds),
+        tags=len(index.tags),
+    )
 
 
 def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | None:

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import default_headers
 
 from generator.upstream.pauses import Pauses
-from generator.upstream.response import drain, retry_after
+from generator.upstream.response import drain, is_transient, retry_after
 
 _REDIRECTS = 5
 _HOSTS = 8
@@ -88,7 +88,7 @@ class Connections:
         response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._surrounding(host, url))
         if seconds := retry_after(response):
             self._pauses.ask(host, seconds)
-        elif response.status_code < 400:
+        elif not is_transient(response):
             self._pauses.answered(host)
         return response
 

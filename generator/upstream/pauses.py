@@ -20,6 +20,8 @@ class Pauses:
         """`host` has asked for it; a pause that is longer already stays."""
         now = time.monotonic()
         with self._lock:
+            if now - self._until.get(host, now) > self._patience:
+                self._since.pop(host, None)
             self._until[host] = max(self._until.get(host, 0.0), now + seconds)
             self._since.setdefault(host, now)
 
@@ -30,7 +32,8 @@ class Pauses:
     def wait(self, host: str) -> None:
         """Until `host` may be asked again. Raises `TransientError` where that would take too long."""
         began = time.monotonic()
-        if began - self._since.get(host, began) > self._patience:
+        is_recent = began - self._until.get(host, 0.0) <= self._patience
+        if is_recent and began - self._since.get(host, began) > self._patience:
             raise TransientError(f"{host} has asked to be left alone for over {self._patience:.0f} seconds")
         while (until := self._until.get(host, 0.0)) > time.monotonic():
             left = until - time.monotonic()

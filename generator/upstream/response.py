@@ -82,16 +82,21 @@ def _refusal(response: requests.Response, what: str) -> UpstreamError:
         return NotFoundError(f"{what}: not found")
     if status in _UNSUPPORTED:
         return NotSupportedError(f"{what}: {status} {printable(response.reason)}")
-    if status in _TRANSIENT:
+    if is_transient(response):
         return TransientError(f"{what}: {status} {printable(response.reason)}", retry_after(response))
     if status in {401, 403}:
         return UpstreamError(f"{what}: {status}; the upstream does not let it be read anonymously")
     return UpstreamError(f"{what}: unexpected answer {status} {printable(response.reason)}")
 
 
+def is_transient(response: requests.Response) -> bool:
+    """A refusal in passing."""
+    return response.status_code in _TRANSIENT
+
+
 def retry_after(response: requests.Response) -> float | None:
     """The seconds that a refusal in passing asks to wait, in either form of the header (RFC 9110, 10.2.3)."""
-    if response.status_code not in _TRANSIENT:
+    if not is_transient(response):
         return None
     value = response.headers.get("Retry-After", "")
     if value.isdecimal() and len(value) < 10:

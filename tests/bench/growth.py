@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator.images import Image, parse
-from generator.record.index import Auth, Build, Catalogue, ImageIndex, Summary, Track, encode, schema
-from generator.record.merge import image_index, merge_builds, newest_release
+from generator.record.index import Auth, Build, Catalogue, ImageIndex, Track, encode, schema
+from generator.record.merge import image_index, merge_builds, summarize
 from generator.record.packages import compact
 from generator.record.stamps import FILE, Stamps, stamp, vouched
 from generator.render.pages import render_catalogue, render_image
@@ -56,9 +56,10 @@ class Growing:
         )
         self.indexes[name] = index
         data = encode(index)
-        self.stamps[name] = vouched(stamp(image, data), summary(index))
+        self.stamps[name] = vouched(stamp(image, data), summarize(index, TRACKS, frozen=False))
         catalogue = Catalogue(
-            upstream=self.made.upstream, images={each: summary(index) for each, index in self.indexes.items()}
+            upstream=self.made.upstream,
+            images={each: summarize(index, TRACKS, frozen=False) for each, index in self.indexes.items()},
         )
         pages = render_image(index, image.tracks, contents)
         return {
@@ -70,21 +71,6 @@ class Growing:
             "schema.json": schema(),
             FILE: encode(Stamps(images=dict(self.stamps))),
         }
-
-
-def summary(index: ImageIndex) -> Summary:
-    newest = newest_release(index.builds, TRACKS)
-    return Summary(
-        repository=index.repository,
-        refreshed=True,
-        frozen=False,
-        package=index.package,
-        version=newest.version if newest else None,
-        digest=newest.digest if newest else None,
-        created=newest.created if newest else None,
-        builds=len(index.builds),
-        tags=len(index.tags),
-    )
 
 
 def arrivals(made: Synthetic) -> Iterator[tuple[str, Build, frozenset[str]]]:

@@ -1,6 +1,7 @@
 """A bad day upstream: what passes is waited out, what stays is one clear line, and nobody's secrets travel."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -307,6 +308,16 @@ def test_what_is_packed_without_being_asked_for_is_refused(
     upstream.inject(Fault(Answer(200, {"Content-Encoding": coding}, b"{}"), path="/manifests/", times=None))
     with pytest.raises(UntrustedError, match=f"is packed, as {coding}"):
         client.manifest("latest")
+
+
+def test_a_host_that_asked_to_wait_long_ago_is_asked_again() -> None:
+    pauses = Pauses(0.2, threading.Event())
+    pauses.ask("x", 0.01)
+    time.sleep(0.25)
+    pauses.wait("x")
+    pauses.ask("x", 0.01)
+    time.sleep(0.25)
+    pauses.wait("x")
 
 
 def test_another_host_has_no_say_in_who_gives_tokens(
