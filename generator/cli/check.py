@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from generator.check import check as check_index
+from generator.check.against import losses
+from generator.check.revision import recorded_at
 from generator.cli.conventions import FAILED, AsJson, Index
 from generator.cli.output import count, show_error, show_json, show_line
 from generator.errors import ConfigurationError
-from generator.query.check import check as check_index
-from generator.query.loss import losses
-from generator.query.revision import recorded_at
 
 
 def check(

@@ -9,12 +9,12 @@ from generator.cli.conventions import AsJson, Index
 from generator.cli.output import count, short, show_json, show_line, show_table
 from generator.document import printable
 from generator.errors import ConfigurationError
-from generator.query.difference import difference, installed
 from generator.query.library import Library
 from generator.query.range import Range
 from generator.query.reference import Reference, closest
 from generator.query.resolution import Resolution
 from generator.query.search import search as search_library
+from generator.record.difference import difference, installed
 from generator.record.index import Build
 from generator.record.packages import expand
 from generator.render.story import entries

@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from generator.query.difference import Installed, installed
 from generator.query.library import Library
 from generator.query.range import Range
 from generator.query.resolution import tags_of
+from generator.record.difference import Installed, installed
 from generator.record.index import Build, PackageLog
 from generator.record.packages import expand
 

@@ -19,7 +19,7 @@ from generator.record.index import Summary
 FILE = "refreshed.json"
 
 _PACKAGE = Path(__file__).parent.parent
-_MAKERS = ("learn.py", "query/difference.py", "record", "refresh.py", "render", "resolve")
+_MAKERS = ("learn.py", "record", "refresh.py", "render", "resolve")
 _LIBRARIES = ("jinja2", "packageurl-python", "univers")
 _LENGTH = 16
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from generator.query.difference import Difference, difference
+from generator.record.difference import Difference, difference
 from generator.record.index import Build, ImageIndex
 from generator.record.tags import moves, suffix, unique_tags_of
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.check import check
 from generator.images import load
-from generator.query.check import check
 from generator.record.store import Store
 from generator.refresh import Refresh
 from generator.upstream import Limits

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.query.check import check
+from generator.check import check
 from tests.generator.conftest import Index
 from tests.upstream import Answer, ExampleUpstream, Fault
 from tests.upstream.images import nginx as build

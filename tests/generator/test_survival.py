@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.query.check import check
+from generator.check import check
 from tests.example import ROOT
 from tests.generator.conftest import ALWAYS, QUICK, Expected, Index
 from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Mislabel

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from generator.query.check import check
+from generator.check import check
 from generator.record.store import Store
 from tests.example import HOST, INDEX, NAMES
 from tests.query.made import Change, Made, ask, build, digest, edit, refused, run

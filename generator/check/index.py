@@ -8,9 +8,9 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 from generator import images
+from generator.check.finding import Finding, document
 from generator.errors import ConfigurationError
 from generator.images import Image, Images
-from generator.query.finding import Finding, document
 from generator.record.index import Build, Catalogue, ImageIndex, PackageLog, schema
 from generator.record.merge import derived_again, merge_builds
 from generator.record.packages import compact, expand

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from generator.check.finding import Finding
 from generator.document import decode
 from generator.errors import BrokenIndexError, MalformedError
-from generator.query.finding import Finding
 from generator.record.index import Build, ImageIndex, PackageLog
 from generator.record.packages import expand
 from generator.record.store import Store
