@@ -9,5 +9,5 @@ lock() {
         --output-file "requirements/$out.txt" "$@" pyproject.toml
 }
 lock dev --extra dev
-lock generator --extra generator --extra build --constraint requirements/dev.txt
+lock generator --extra generator --extra verify --extra build --constraint requirements/dev.txt
 lock server --extra server --extra build --constraint requirements/dev.txt
