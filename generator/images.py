@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from generator.document import printable
-from generator.errors import ConfigurationError
+from generator.errors import BrokenIndexError, ConfigurationError
+from generator.files import inside
 from generator.reference import Repository, is_name, is_tag
 
 UPSTREAM = "cgr.dev/chainguard"
@@ -62,7 +63,9 @@ class Images:
 def load(path: Path) -> Images:
     """Raises `ConfigurationError`: file, line or key, what is wrong, what is allowed."""
     try:
-        return parse(path.read_bytes(), str(path))
+        return parse(inside(path.parent, path.name).read_bytes(), str(path))
+    except BrokenIndexError as error:
+        raise ConfigurationError(str(error)) from None
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: there is no such file; --index names the folder that holds images.toml"

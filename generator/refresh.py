@@ -15,7 +15,7 @@ from generator.record.known import Known
 from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, summarize
 from generator.record.packages import compact, expand
 from generator.record.stamps import FILE as STAMPS
-from generator.record.stamps import Stamps, stamp, vouched
+from generator.record.stamps import Stamps, program, stamp, vouched
 from generator.record.store import Store
 from generator.render.pages import render_catalogue, render_image
 from generator.upstream import Client, Connections, Limits
@@ -301,7 +301,7 @@ class Refresh:
         self._store.write("schema.json", schema())
         self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue))
-        self._store.write(STAMPS, Stamps(images=stamps))
+        self._store.write(STAMPS, Stamps(program=program(), images=stamps))
         if broken:
             raise broken
 

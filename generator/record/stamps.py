@@ -25,8 +25,12 @@ _LENGTH = 16
 
 
 class Stamps(Struct, frozen=True, kw_only=True):
-    """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged."""
+    """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged.
 
+    `program` is the digest of what made the stamps: another one makes others of the same files.
+    """
+
+    program: str = ""
     images: dict[str, str] = {}
 
 
@@ -34,7 +38,7 @@ def stamp(image: Image, data: bytes) -> str:
     """`data` is the image's index.json."""
     constraint = image.constraint.pattern if image.constraint else None
     settings = msgspec.json.encode((str(image.repository), image.package, image.tracks, constraint, image.frozen))
-    return digest(program() + settings + data)
+    return digest(program().encode() + settings + data)
 
 
 def vouched(made_from: str, summary: Summary) -> str:
@@ -47,7 +51,7 @@ def digest(data: bytes) -> str:
 
 
 @cache
-def program() -> bytes:
+def program() -> str:
     """A digest of the code, the templates and the versions of the libraries that decide on tags and pages."""
     made = sha256(" ".join(version(library) for library in _LIBRARIES).encode())
     for maker in _MAKERS:
@@ -55,4 +59,4 @@ def program() -> bytes:
         for path in sorted(start.rglob("*.*")) if start.is_dir() else [start]:
             if path.suffix in {".py", ".j2"}:
                 made.update(path.read_bytes())
-    return made.digest()
+    return made.hexdigest()[:_LENGTH]

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from generator.document import printable
 from generator.errors import BrokenIndexError, StorageError
+from generator.files import inside
 from generator.record.index import Catalogue, ImageIndex, PackageLog, encode
 
 T = TypeVar("T", bound=Struct)
@@ -42,8 +43,8 @@ class Store:
         return None if data is None else self.decode(data, shape, relative)
 
     def read(self, relative: str) -> bytes | None:
-        """None where there is no such file. Raises `BrokenIndexError`."""
-        path = self.folder / relative
+        """None where there is no such file. Raises `BrokenIndexError`, also where it is a link or a device."""
+        path = inside(self.folder, relative)
         try:
             return path.read_bytes()
         except FileNotFoundError:
@@ -76,17 +77,20 @@ class Store:
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes what a run that was killed has left half written. For who holds the lock."""
         for folder in folders:
-            for path in (self.folder / folder).glob(".*.*.*"):
+            for path in inside(self.folder, f"{folder}/index.json".lstrip("/")).parent.glob(".*.*.*"):
                 if _TEMPORARY.fullmatch(path.name):
                     with contextlib.suppress(OSError):
                         path.unlink()
 
     def write(self, relative: str, content: bytes | str | Struct) -> bool:
-        """Puts `content` in place atomically; False where it is there already. Raises `StorageError`."""
+        """Puts `content` in place atomically; False where it is there already.
+
+        Raises `StorageError`, and `BrokenIndexError` where the way there leads through a link.
+        """
         data = (
             content.encode() if isinstance(content, str) else content if isinstance(content, bytes) else encode(content)
         )
-        path = self.folder / relative
+        path = inside(self.folder, relative)
         try:
             with contextlib.suppress(FileNotFoundError):
                 if path.read_bytes() == data:

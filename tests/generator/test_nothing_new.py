@@ -45,7 +45,7 @@ def test_another_program_makes_tags_and_pages_anew(known: Index, monkeypatch: py
     (known.folder / PAGE).write_text("as an older template made it")
     known.refresh()
     assert known.content()[PAGE] == b"as an older template made it"
-    monkeypatch.setattr("generator.record.stamps.program", lambda: b"another")
+    monkeypatch.setattr("generator.record.stamps.program", lambda: "another")
     known.refresh()
     assert known.content() == before
 
