@@ -14,6 +14,8 @@ from generator.document import printable
 from generator.errors import BrokenIndexError, ConfigurationError
 from generator.files import inside
 from generator.reference import Repository, is_name, is_tag
+from generator.trust.policy import Trust
+from generator.trust.table import read_trust
 
 UPSTREAM = "cgr.dev/chainguard"
 TRACKS = ("latest", "latest-dev")
@@ -35,6 +37,7 @@ class Image:
     constraint: "re.Pattern[str] | None" = None
     since: Since = None
     frozen: bool = False
+    trust: Trust | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,15 +87,16 @@ def parse(data: bytes, where: str) -> Images:
         raise ConfigurationError(f"{where}: {printable(error)}") from None
     except RecursionError:
         raise ConfigurationError(f"{where}: nested too deeply") from None
-    _known(document, ("upstream", "images"), where)
+    _known(document, ("upstream", "trust", "images"), where)
     upstream = _repository(document.get("upstream", UPSTREAM), f"{where}: upstream")
+    trust = read_trust(document.get("trust", False), f"{where}: [trust]")
     tables = document.get("images", {})
     if not isinstance(tables, dict):
         raise ConfigurationError(f"{where}: images is not a table; write [images.NAME] for each image")
-    return Images(upstream, {name: _image(name, table, upstream, where) for name, table in tables.items()})
+    return Images(upstream, {name: _image(name, table, upstream, trust, where) for name, table in tables.items()})
 
 
-def _image(name: str, table: object, upstream: Repository, where: str) -> Image:
+def _image(name: str, table: object, upstream: Repository, trust: Trust | None, where: str) -> Image:
     where = f"{where}: [images.{printable(name) if is_name(name) and '/' not in name else repr(printable(name))}]"
     if not is_name(name):
         raise ConfigurationError(
@@ -102,7 +106,7 @@ def _image(name: str, table: object, upstream: Repository, where: str) -> Image:
         raise ConfigurationError(f"{where}: {taken[0]} ends like a file of the index ({', '.join(_RESERVED)})")
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: not a table; write [images.NAME] and its keys below")
-    _known(table, ("repository", "package", "tracks", "constraint", "since", "frozen"), where)
+    _known(table, ("repository", "package", "tracks", "constraint", "since", "frozen", "trust"), where)
     repository = upstream.child(name)
     if "repository" in table:
         repository = _repository(table["repository"], f"{where} repository")
@@ -118,6 +122,7 @@ def _image(name: str, table: object, upstream: Repository, where: str) -> Image:
         constraint=_constraint(_text(table, "constraint", where), where),
         since=_since(table.get("since"), where),
         frozen=_flag(table.get("frozen", False), where),
+        trust=read_trust(table["trust"], f"{where} trust") if "trust" in table else trust,
     )
 
 

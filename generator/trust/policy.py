@@ -36,13 +36,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A signer's own key: `name` is the file beside images.toml, `pem` what it holds."""
+    """A signer's own key: `file` holds it in PEM, beside images.toml."""
 
-    name: str
-    pem: bytes
+    file: str
 
     def __str__(self) -> str:
-        return f"the key {self.name}"
+        return f"the key {self.file}"
 
 
 Trust = Identity | PublicKey

@@ -38,12 +38,15 @@ class IdentityVerifier:
 class KeyVerifier:
     """Opens what was signed by one key, whether a log knows of it or not."""
 
-    def __init__(self, trust: PublicKey) -> None:
-        """Raises `ConfigurationError` where the file holds no key."""
+    def __init__(self, trust: PublicKey, folder: Path) -> None:
+        """Raises `ConfigurationError` where the file in `folder` holds no key."""
+        file = folder / trust.file
         try:
-            self._key = load_key(trust.pem)
+            self._key = load_key(file.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"{file}: cannot be read: {error.strerror or error}") from None
         except SignatureError as error:
-            raise ConfigurationError(f"{trust.name}: {error}") from None
+            raise ConfigurationError(f"{file}: {error}") from None
         self._trust = trust
         self._signer = Signer(f"key:sha256:{key_id(self._key).hex()}")
 
@@ -72,8 +75,9 @@ def is_envelope(media_type: str) -> bool:
 class Verifiers:
     """A verifier for each policy; the root of trust is loaded when first needed."""
 
-    def __init__(self, root: Path | None) -> None:
-        """`root` is a `trusted_root.json`; without one sigstore's public root is used."""
+    def __init__(self, folder: Path, root: Path | None) -> None:
+        """`folder` holds images.toml and keys; `root` is a `trusted_root.json`, without one sigstore's own is used."""
+        self._folder = folder
         self._file = root
         self._root: TrustedRoot | None = None
         self._verifiers: dict[Trust, Verifier] = {}
@@ -81,10 +85,12 @@ class Verifiers:
     def of(self, trust: Trust) -> Verifier:
         """Raises `ConfigurationError` where the key or the root cannot be used."""
         if trust not in self._verifiers:
-            self._verifiers[trust] = KeyVerifier(trust) if isinstance(trust, PublicKey) else self._keyless(trust)
+            self._verifiers[trust] = self._made(trust)
         return self._verifiers[trust]
 
-    def _keyless(self, trust: Identity) -> IdentityVerifier:
+    def _made(self, trust: Trust) -> Verifier:
+        if isinstance(trust, PublicKey):
+            return KeyVerifier(trust, self._folder)
         if self._root is None:
             self._root = load_root(self._file)
         return IdentityVerifier(trust, self._root)

@@ -94,8 +94,8 @@ IMAGE = "images.toml: [images.x]"
     [
         ("[images.x", "images.toml: Expected ']' at the end of a table declaration (at end of document)"),
         ("[images.x]\n[images.x]", "images.toml: Cannot declare ('images', 'x') twice (at line 2, column 10)"),
-        ("upstrem = 1", "images.toml: unknown key 'upstrem' (did you mean upstream?); allowed: upstream, images"),
-        ("[image.x]", "images.toml: unknown key 'image' (did you mean images?); allowed: upstream, images"),
+        ("upstrem = 1", "images.toml: unknown key 'upstrem' (did you mean upstream?); allowed: upstream, "),
+        ("[image.x]", "images.toml: unknown key 'image' (did you mean images?); allowed: upstream, "),
         ("upstream = 1", "images.toml: upstream: not a string; write host[:port]/path"),
         ('upstream = ""', "images.toml: upstream: '' does not begin with a registry host"),
         ('upstream = "chainguard"', "'chainguard' does not begin with a registry host such as cgr.dev"),

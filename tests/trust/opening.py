@@ -18,9 +18,9 @@ TRUSTED = Identity(ISSUER, IDENTITY)
 
 
 def opened(content: Content, root: Path | None, trust: Trust = TRUSTED, steps: list[str] | None = None) -> Signed:
-    """Raises SignatureError."""
+    """Raises SignatureError. A key's file is named by its whole path."""
     attestation = Attestation(content.media_type, content.data, content.annotations)
-    return Verifiers(root).of(trust).open(attestation, [] if steps is None else steps)
+    return Verifiers(Path("/"), root).of(trust).open(attestation, [] if steps is None else steps)
 
 
 def root_of_pem(rekor: Path, ctfe: Path, fulcio: Path) -> Document:
