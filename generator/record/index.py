@@ -36,8 +36,8 @@ class Track(Struct, frozen=True, kw_only=True):
     ]
 
 
-Kind = Literal["buildkit", "cosign-attestation", "cosign-sbom", "referrer"]
-FormatName = Literal["spdx", "cyclonedx", "apko", "slsa"]
+Kind = Literal["buildkit", "cosign-attestation", "cosign-sbom", "referrer", "label"]
+FormatName = Literal["spdx", "cyclonedx", "apko", "slsa", "label"]
 
 
 class Sbom(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,16 @@ class Sbom(Struct, frozen=True, kw_only=True):
     identity: Annotated[str | None, Meta(description="The identity that signed it, where verified.")]
 
 
-class Build(Struct, frozen=True, kw_only=True, rename={"media_type": "mediaType"}):
+class Unknown(Struct, frozen=True, kw_only=True):
+    """Why a build's version could not be told; builds with the same reason have the same text."""
+
+    reason: Annotated[str, Meta(description="One line, without anything that differs from build to build.")]
+    candidates: Annotated[
+        tuple[str, ...], Meta(description="Packages that would fit, as packages.json writes them, likeliest first.")
+    ]
+
+
+class Build(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"media_type": "mediaType"}):
     """One build that a track pointed at."""
 
     digest: Annotated[Digest, Meta(description="Digest of the image index, or of the image if there is no index.")]
@@ -65,6 +74,10 @@ class Build(Struct, frozen=True, kw_only=True, rename={"media_type": "mediaType"
         dict[str, Digest], Meta(description="The image of each platform, `os/architecture[/variant]`.")
     ]
     sbom: Annotated[Sbom | None, Meta(description="What the version was read from.")]
+    label: Annotated[
+        str | None, Meta(description="The main package by the image's own label, where that is about this image.")
+    ] = None
+    unknown: Annotated[Unknown | None, Meta(description="Why the version is unknown; absent where it is known.")] = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -37,7 +37,9 @@ class Stamps(Struct, frozen=True, kw_only=True):
 def stamp(image: Image, data: bytes) -> str:
     """`data` is the image's index.json."""
     constraint = image.constraint.pattern if image.constraint else None
-    settings = msgspec.json.encode((str(image.repository), image.package, image.tracks, constraint, image.frozen))
+    settings = msgspec.json.encode(
+        (str(image.repository), image.package, image.version_label, image.tracks, constraint, image.frozen)
+    )
     return digest(program().encode() + settings + data)
 
 

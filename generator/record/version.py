@@ -1,4 +1,4 @@
-"""Versions by the rules of the distribution that made the package: apk, deb, rpm.
+"""Versions by the rules of the distribution that made the package: apk, deb, rpm; others by one order for all.
 
 apk's order is apk-package(5)'s grammar and apk-tools' token order; Debian's and rpm's are univers'.
 """
@@ -17,6 +17,12 @@ _SUFFIX = re.compile(r"_([a-z]+)(\d*)")
 _BEFORE = ("alpha", "beta", "pre", "rc")
 _AFTER = ("cvs", "svn", "git", "hg", "p")
 _NUMERIC = re.compile(r"\d+(?:\.\d+)*")
+_OTHER = re.compile(r"[vV]?\d[\x21-\x7e]*")
+_BITNAMI_REVISION = re.compile(r"-r?(\d+)$")
+_WORD = re.compile(r"(\d+)|([a-z]+)|(~)")
+_EARLY = frozenset(
+    {"alpha", "beta", "canary", "cr", "dev", "ea", "milestone", "nightly", "pre", "preview", "rc", "snapshot"}
+)
 
 # Where two versions first differ in the kind of their tokens, the higher kind is the higher version.
 _PRE_SUFFIX, _END, _REST, _REVISION, _HASH, _NUMBER, _POST_SUFFIX, _LETTER, _DIGITS = range(9)
@@ -31,15 +37,27 @@ class Version:
         self.type = type_
         self.text = text
         try:
-            self._key: Any = _KEYS[type_](text)
+            self._key: Any = _KEYS.get(type_, _other_key)(text)
         except ValueError:
             raise ValueError(f"{text!r} is no version by the rules of {type_}") from None
+
+    @cached_property
+    def is_valid(self) -> bool:
+        """Whether apk itself takes it for a version; it orders others all the same (apk-tools, version.c)."""
+        if self.type != "apk":
+            return True
+        match = _APK.fullmatch(self.text)
+        return match is not None and all(name in _BEFORE + _AFTER for name, _ in _SUFFIX.findall(match["suffixes"]))
 
     @cached_property
     def upstream(self) -> str:
         """Without the distribution's epoch and revision."""
         if self.type == "apk":
             return re.sub(r"-r\d+$", "", self.text)
+        if self.type not in _KEYS:
+            return self.text.lstrip("vV")
+        if self.type == "bitnami":
+            return _BITNAMI_REVISION.sub("", self.text)
         bare = self.text.partition(":")[2] if ":" in self.text else self.text
         return bare.rpartition("-")[0] if "-" in bare else bare
 
@@ -47,6 +65,8 @@ class Version:
     def is_prerelease(self) -> bool:
         if self.type == "apk":
             return any(name in _BEFORE for name, _ in _SUFFIX.findall(self.upstream))
+        if self.type not in {"deb", "rpm"}:
+            return any(kind == _EARLIER for kind, *_ in _words(self.upstream))
         return "~" in self.upstream
 
     @cached_property
@@ -109,4 +129,26 @@ def _rpm_key(text: str) -> Any:
     return cmp_to_key(rpm.compare_rpm_versions)(text)
 
 
-_KEYS: dict[str, Callable[[str], Any]] = {"apk": _apk_key, "deb": _deb_key, "rpm": _rpm_key}
+_EARLIER, _NO_MORE, _LATER, _COUNTED = range(4)
+
+
+def _words(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Numbers as numbers, words as words; a word for what comes before a release (`rc`) sorts below none."""
+    return tuple(
+        (_COUNTED, int(number), "") if number else (_EARLIER if word in _EARLY or tilde else _LATER, 0, word)
+        for number, word, tilde in _WORD.findall(text.lower())
+    )
+
+
+def _other_key(text: str) -> Any:
+    if not _OTHER.fullmatch(text):
+        raise ValueError
+    return (*_words(text.lstrip("vV")), (_NO_MORE, 0, ""))
+
+
+def _bitnami_key(text: str) -> Any:
+    revision = _BITNAMI_REVISION.search(text)
+    return _other_key(_BITNAMI_REVISION.sub("", text)), int(revision[1]) if revision else 0
+
+
+_KEYS: dict[str, Callable[[str], Any]] = {"apk": _apk_key, "deb": _deb_key, "rpm": _rpm_key, "bitnami": _bitnami_key}

@@ -30,6 +30,7 @@ def test_everything_can_be_said() -> None:
         [images."team/web"]
         repository = "localhost/demo/nginx"
         package = "nginx"
+        version-label = "org.opencontainers.image.version"
         tracks = ["stable"]
         constraint = '^1\\.2'
         since = 2025-01-01
@@ -38,6 +39,7 @@ def test_everything_can_be_said() -> None:
     assert str(image.repository) == "localhost/demo/nginx"
     assert image.names == ("web", "nginx")
     assert (image.package, image.tracks, image.frozen) == ("nginx", ("stable",), True)
+    assert image.version_label == "org.opencontainers.image.version"
     assert image.constraint
     assert image.constraint.search("1.27.4-r2")
     assert image.horizon(NOW) == datetime(2025, 1, 1, tzinfo=UTC)
@@ -86,6 +88,11 @@ def test_docker_hub_s_own_images_are_in_library() -> None:
     assert only('upstream = "docker.io"\n[images.nginx]').repository.api_path == "library/nginx"
 
 
+@pytest.mark.parametrize("package", ["nginx", "libstdc++", "generic/perl", "golang/github.com/a/b", "npm/@angular/cli"])
+def test_package_is_a_name_or_the_type_and_path_of_a_package_url(package: str) -> None:
+    assert only(f'[images.x]\npackage = "{package}"').package == package
+
+
 IMAGE = "images.toml: [images.x]"
 
 
@@ -123,6 +130,10 @@ IMAGE = "images.toml: [images.x]"
         ('[images.x]\nrepository = "nginx"', "'nginx' does not begin with a registry host"),
         ("[images.x]\npackage = 1", f"{IMAGE} package: not a string with something in it"),
         ('[images.x]\npackage = ""', f"{IMAGE} package: not a string with something in it"),
+        ('[images.x]\npackage = "a b"', f"{IMAGE} package: 'a b' is neither a package's name (nginx) nor"),
+        ('[images.x]\npackage = "generic/"', f"{IMAGE} package: 'generic/' is neither a package's name"),
+        ('[images.x]\npackage = "/perl"', f"{IMAGE} package: '/perl' is neither a package's name"),
+        ('[images.x]\nversion-label = ""', f"{IMAGE} version-label: not a string with something in it"),
         ('[images.x]\ntracks = "latest"', f'{IMAGE} tracks: not a list of tags, such as ["latest", "latest-dev"]'),
         ("[images.x]\ntracks = []", f"{IMAGE} tracks: not a list of tags"),
         ("[images.x]\ntracks = [1]", f"{IMAGE} tracks: '1' is not a tag"),

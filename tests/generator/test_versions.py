@@ -179,6 +179,34 @@ a+ = a_
 1.0~rc1-9 < 1.0-1
 """
 
+# Semantic Versioning 2.0.0, section 11, but for build metadata; Bitnami's revisions are numbers.
+GENERIC = """
+1.0.0-alpha < 1.0.0-alpha.1
+1.0.0-alpha.1 < 1.0.0-beta
+1.0.0-beta.2 < 1.0.0-beta.11
+1.0.0-beta.11 < 1.0.0-rc.1
+1.0.0-rc.1 < 1.0.0
+1.0.0rc1 < 1.0.0
+1.9.0 < 1.10.0
+v1.9.0 < 1.10.0
+v1.9.0 = 1.9.0
+2.1 > 2
+2.0.1 > 2.0
+26-ea < 26
+1.0.2a > 1.0.2
+1.0.2a < 1.0.2b
+20250101 < 20250102
+1.0+build > 1.0
+"""
+
+BITNAMI = """
+18.6.0-3 < 18.6.0-10
+18.6.0-10 < 18.6.1-0
+18.6.0 < 18.6.0-1
+18.6.0-3 < 18.6.0.1-0
+1.25.0-rc.1-2 < 1.25.0-0
+"""
+
 
 def cases(type_: str, table: str) -> list[tuple[str, str, str, str]]:
     rows = (line.split() for line in table.strip().splitlines())
@@ -186,7 +214,15 @@ def cases(type_: str, table: str) -> list[tuple[str, str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("type_", "left", "sign", "right"), [*cases("apk", APK), *cases("deb", DEB), *cases("rpm", RPM)]
+    ("type_", "left", "sign", "right"),
+    [
+        *cases("apk", APK),
+        *cases("deb", DEB),
+        *cases("rpm", RPM),
+        *cases("generic", GENERIC),
+        *cases("golang", GENERIC),
+        *cases("bitnami", BITNAMI),
+    ],
 )
 def test_order_is_the_distribution_s(type_: str, left: str, sign: str, right: str) -> None:
     a, b = Version(type_, left), Version(type_, right)
@@ -197,7 +233,19 @@ def test_order_is_the_distribution_s(type_: str, left: str, sign: str, right: st
 
 @pytest.mark.parametrize(
     ("type_", "text"),
-    [("apk", ""), ("apk", "v1.2"), ("apk", "latest"), ("deb", "v1"), ("deb", "1_2"), ("deb", ""), ("rpm", "x:1")],
+    [
+        ("apk", ""),
+        ("apk", "v1.2"),
+        ("apk", "latest"),
+        ("deb", "v1"),
+        ("deb", "1_2"),
+        ("deb", ""),
+        ("rpm", "x:1"),
+        ("generic", ""),
+        ("generic", "latest"),
+        ("golang", "(devel)"),
+        ("generic", "vv1"),
+    ],
 )
 def test_what_is_no_version_is_refused(type_: str, text: str) -> None:
     with pytest.raises(ValueError, match=f"no version by the rules of {type_}"):
@@ -225,6 +273,10 @@ def test_what_is_no_version_is_refused(type_: str, text: str) -> None:
         ("rpm", "2:1.0.2-1.fc40", ["1.0.2", "1.0", "1"]),
         ("rpm", "1.0~rc1-1.fc40", ["1.0~rc1"]),
         ("rpm", "1.0^git1-1.fc40", ["1.0^git1", "1.0", "1"]),
+        ("generic", "5.40.2", ["5.40.2", "5.40", "5"]),
+        ("generic", "5.41.0-RC1", ["5.41.0-RC1"]),
+        ("golang", "v3.5.0", ["3.5.0", "3.5", "3"]),
+        ("bitnami", "18.6.0-3", ["18.6.0", "18.6", "18"]),
     ],
 )
 def test_a_version_is_in_the_lines_above_it_and_a_pre_release_in_its_own_only(
@@ -233,7 +285,27 @@ def test_a_version_is_in_the_lines_above_it_and_a_pre_release_in_its_own_only(
     assert Version(type_, text).lines == tuple(lines)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_valid"),
+    [
+        ("1.27.4-r2", True),
+        ("0.20250813.083541-r21", True),
+        ("1.5_beta7-r10", True),
+        ("1.0~0abc-r0", True),
+        ("0.1-r2-r3", False),
+        ("23_foo", False),
+        ("1.0bc", False),
+        ("1.0_p1.1", False),
+        ("1.0-rc1", False),
+    ],
+)
+def test_some_of_what_apk_can_order_it_takes_for_no_version(text: str, is_valid: bool) -> None:
+    assert Version("apk", text).is_valid is is_valid
+
+
 TEXTS = {
+    "generic": st.from_regex(r"\Av?[0-9][0-9a-bv.+~-]{0,6}(-?(rc|alpha|x)[0-9]?)?\Z"),
+    "bitnami": st.from_regex(r"\A[0-9][0-9.]{0,4}(-rc[0-9])?(-[0-9])?\Z"),
     "apk": st.from_regex(
         r"\A(0|[1-9][0-9]?)(\.0?[0-9]){0,3}[a-b]?(_(alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]?){0,2}(~[0-9a-f])?(-r[0-9])?\Z"
     ),
@@ -264,7 +336,10 @@ def test_sorting_does_not_depend_on_where_it_starts(texts: list[str], random: ob
     assert sorted(Version("apk", text) for text in texts) == versions
 
 
-@given(st.sampled_from(["apk", "deb", "rpm"]), st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60))
+@given(
+    st.sampled_from(["apk", "deb", "rpm", "bitnami", "generic"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60),
+)
 def test_any_word_is_a_version_or_refused(type_: str, text: str) -> None:
     try:
         version = Version(type_, text)

@@ -1,0 +1,44 @@
+"""One image of images.toml."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from generator.reference import Repository
+from generator.trust.policy import Trust
+
+TRACKS = ("latest", "latest-dev")
+HISTORY = timedelta(days=90)
+
+Since = datetime | Literal["now", "always"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of images.toml, defaults filled in."""
+
+    name: str
+    repository: Repository
+    package: str | None = None
+    version_label: str | None = None
+    tracks: tuple[str, ...] = TRACKS
+    constraint: "re.Pattern[str] | None" = None
+    since: Since = None
+    frozen: bool = False
+    trust: Trust | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the main package may be called after: the image here, then the repository upstream."""
+        return tuple(dict.fromkeys((self.name.rpartition("/")[2], self.repository.path.rpartition("/")[2])))
+
+    def horizon(self, now: datetime) -> datetime:
+        """How far back history is to be read."""
+        if self.since == "always":
+            return datetime(1970, 1, 1, tzinfo=UTC)
+        if self.since == "now":
+            return now
+        if self.since is None:
+            return now - HISTORY
+        return self.since
