@@ -11,7 +11,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make audit   known vulnerabilities of what is locked (asks a service on the network)'
 	@echo 'make bench   benchmarks against a stated baseline'
-	@echo 'make example record index/example anew from the example upstream'
+	@echo 'make example record tests/example anew from the example upstream'
 	@echo 'make lock    write the lock files anew from pyproject.toml'
 
 install: $(STAMP)

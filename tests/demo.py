@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -40,7 +41,8 @@ def serve(port: int) -> Iterator[None]:
     """A server process; raises `RuntimeError` where it does not come up."""
     # Clients try TLS first; uvicorn's warning of each such try would be what a newcomer sees of a pull that works.
     command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(INDEX)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         for _ in range(100):
             with contextlib.suppress(httpx.TransportError):

@@ -1,4 +1,4 @@
-"""Records `index/example/` anew: a real refresh against the example upstream. `make example`."""
+"""Records the example index, `tests/example/`, anew: a real refresh against the example upstream. `make example`."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.upstream import ExampleUpstream
 
 ROOT = Path(__file__).parent.parent
-INDEX = ROOT / "index"
+INDEX = ROOT / "tests" / "example"
 HOST = "localhost:5055"
 NAMES = ("example/nginx", "example/postgres", "example/python")
 
@@ -21,7 +21,7 @@ def refresh(index: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def record(folder: Path, host: str) -> None:
-    """Makes an index in `folder` of the committed images.toml, its examples refreshed from `host` and then frozen."""
+    """Makes the example index in `folder`: refreshed from `host`, then frozen."""
     images = (INDEX / "images.toml").read_text().replace(HOST, host)
     for text in (images.replace("frozen = true", "frozen = false"), images):
         (folder / "images.toml").write_text(text)
@@ -33,9 +33,8 @@ def record(folder: Path, host: str) -> None:
 def main() -> None:
     with ExampleUpstream(port=5055, cdn_port=5056) as upstream, tempfile.TemporaryDirectory() as name:
         record(Path(name), upstream.host)
-        shutil.rmtree(INDEX / "example", ignore_errors=True)
-        shutil.copytree(Path(name) / "example", INDEX / "example")
-    print(refresh(INDEX, *NAMES).stdout, end="")
+        shutil.rmtree(INDEX)
+        shutil.copytree(name, INDEX)
 
 
 if __name__ == "__main__":

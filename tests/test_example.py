@@ -25,8 +25,8 @@ def test_a_refresh_anew_gives_the_committed_bytes(tmp_path: Path) -> None:
     with ExampleUpstream() as upstream:
         record(tmp_path, upstream.host)
         host = upstream.host.encode()
-    recorded = {name: data.replace(host, HOST.encode()) for name, data in contents(tmp_path / "example").items()}
-    assert recorded == contents(INDEX / "example")
+    recorded = {name: data.replace(host, HOST.encode()) for name, data in contents(tmp_path).items()}
+    assert recorded == contents(INDEX)
 
 
 def test_the_committed_catalogue_tells_of_the_committed_example(tmp_path: Path) -> None:

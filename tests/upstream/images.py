@@ -1,6 +1,6 @@
 """The catalogue: what the example upstream holds, and when each of its tags moved.
 
-Digests of these images are asserted in tests and recorded under `index/example/`: a change here changes them.
+Digests of these images are asserted in tests and recorded in `tests/example/`: a change here changes them.
 """
 
 from collections.abc import Iterator
