@@ -1,7 +1,7 @@
 """Attestations as cosign attaches them: DSSE envelopes in a manifest under the tag `sha256-<hex>.att`."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tests.upstream.oci import CONFIG, Content, Document, blob, manifest, serialise
 from tests.upstream.sbom import APK_ARCHITECTURES, Package
@@ -35,13 +35,27 @@ def envelope(document: Document) -> Document:
     }
 
 
-def attestation(
-    predicate_type: str, predicate: Document, subject: str, *, name: str = "example", version: str = "v0.1"
-) -> Content:
-    """A layer for `attached`: a statement about the digest `subject`, in an envelope."""
-    about = statement(predicate_type, predicate, subject, name=name, version=version)
+def unsigned(about: Document, predicate_type: str) -> Content:
+    """A layer for `attached`, with a placeholder for a signature."""
     annotations = {"dev.cosignproject.cosign/signature": "", "predicateType": predicate_type}
     return blob(envelope(about), DSSE, annotations)
+
+
+# What makes a layer of a statement and its predicate's type.
+Attest = Callable[[Document, str], Content]
+
+
+def attestation(
+    predicate_type: str,
+    predicate: Document,
+    subject: str,
+    *,
+    name: str = "example",
+    version: str = "v0.1",
+    attest: Attest = unsigned,
+) -> Content:
+    """A layer for `attached`: a statement about the digest `subject`, in an envelope."""
+    return attest(statement(predicate_type, predicate, subject, name=name, version=version), predicate_type)
 
 
 def attached(attestations: Sequence[Content]) -> Content:

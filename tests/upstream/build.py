@@ -9,11 +9,13 @@ from tests.upstream import elf
 from tests.upstream.attestation import (
     IMAGE_CONFIGURATION,
     PROVENANCE,
+    Attest,
     attached,
     attestation,
     attestation_tag,
     image_configuration,
     provenance,
+    unsigned,
 )
 from tests.upstream.layer import File, Layer, layer
 from tests.upstream.oci import CONFIG, Content, Document, blob, index, manifest
@@ -47,7 +49,7 @@ class Build:
     """What one run of an image's pipeline makes: an image index of two platforms, and their attestations.
 
     `version` is what the program prints; the SBOM says what `packages` says. `label` is the config's
-    `dev.chainguard.package.main`, which on many images is empty.
+    `dev.chainguard.package.main`, which on many images is empty. `attest` is who signs, as `Sigstore.attest` does.
     """
 
     image: str
@@ -55,6 +57,7 @@ class Build:
     created: datetime
     packages: tuple[Package, ...]
     label: str = ""
+    attest: Attest = unsigned
 
     @property
     def command(self) -> str:
@@ -129,12 +132,15 @@ class Build:
         configuration = image_configuration(self.packages, architecture=architecture, entrypoint=self.command)
         return image, attached(
             [
-                attestation(SPDX, document, image.digest, name=self.image),
-                attestation(IMAGE_CONFIGURATION, configuration, image.digest, name=self.image),
+                self._attestation(SPDX, document, image),
+                self._attestation(IMAGE_CONFIGURATION, configuration, image),
                 # cosign still writes v0.1 of the statement, other attesters v1: readers meet both.
-                attestation(PROVENANCE, provenance(self.packages), image.digest, name=self.image, version="v1"),
+                self._attestation(PROVENANCE, provenance(self.packages), image, version="v1"),
             ]
         )
+
+    def _attestation(self, type_: str, predicate: Document, image: Content, *, version: str = "v0.1") -> Content:
+        return attestation(type_, predicate, image.digest, name=self.image, version=version, attest=self.attest)
 
     @cached_property
     def platforms(self) -> tuple[tuple[Content, Content], ...]:

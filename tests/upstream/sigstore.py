@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from tests.upstream.attestation import DSSE, IN_TOTO, statement
+from tests.upstream.attestation import DSSE, IN_TOTO, Attest
 from tests.upstream.oci import Content, Document, blob, serialise
 
 IDENTITY = "https://github.com/example/images/.github/workflows/release.yaml@refs/heads/main"
@@ -301,6 +301,10 @@ class Sigstore:
         entry = self.log(body(signed), logged_at or at + timedelta(seconds=2))
         return replace(signed, entry=entry, proof=self.proof(entry))
 
+    def attest(self, at: datetime, identity: str = IDENTITY, *, kind: Kind = "dsse") -> Attest:
+        """For a `Build`: what `cosign attest` in the workflow `identity` pushes at that time."""
+        return lambda document, type_: self.sign(document, at=at, identity=identity, kind=kind).layer(type_)
+
 
 def sign_with_key(document: Document, private: ec.EllipticCurvePrivateKey) -> Signature:
     """`cosign attest --key`, without the log."""
@@ -337,11 +341,6 @@ def body(signed: Signature) -> Document:
         },
     }
     return {"apiVersion": version, "kind": kind, "spec": specs[signed.kind]}
-
-
-def about(predicate_type: str, predicate: Document, subject: str) -> Document:
-    """A statement for `Sigstore.sign`."""
-    return statement(predicate_type, predicate, subject)
 
 
 def _hash(data: bytes) -> Document:
