@@ -1,12 +1,14 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
-STAMP := $(VENV)/.installed
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+RUNNABLE := $(VENV)/.runnable
+INSTALLED := $(VENV)/.installed
 
 .PHONY: help install run test lint audit bench example lock
 
 help:
-	@echo 'make run     serve the example index and a registry behind it; prints commands to paste (PORT=8000)'
+	@echo 'make run     an example registry, the generator run on it, and the server over that; prints commands to paste (PORT=8000)'
 	@echo 'make test    every test; a test whose client is not installed is skipped by name'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make audit   known vulnerabilities of what is locked (asks a service on the network)'
@@ -14,17 +16,24 @@ help:
 	@echo 'make example record tests/example anew from the example upstream'
 	@echo 'make lock    write the lock files anew from pyproject.toml'
 
-install: $(STAMP)
-
-$(STAMP): pyproject.toml requirements/dev.txt
+# What running needs. The tests' packages, several times as much, wait for `make test`.
+$(RUNNABLE): pyproject.toml requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "reverse-registry needs Python 3.11 or newer; set PYTHON=… (this is %s)" % sys.version.split()[0])'
+	@echo 'Setting up .venv with the packages that running needs, once: half a minute or less'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: install
-	@$(VENV)/bin/python -m tests.demo --port $(PORT)
+$(INSTALLED): pyproject.toml requirements/dev.txt | $(RUNNABLE)
+	@echo 'Adding the packages that tests need, once: a minute or two'
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: $(RUNNABLE) $(INSTALLED)
+
+run: $(RUNNABLE)
+	@$(VENV)/bin/python -m tests.demo --port '$(PORT)'
 
 test: install
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the lock files anew: `make lock`. dev.txt decides the versions, the other two are cut from it.
+# Writes the lock files anew: `make lock`. dev.txt decides the versions, the others are cut from it.
 set -eu
 cd "$(dirname "$0")/.."
 lock() {
@@ -9,5 +9,7 @@ lock() {
         --output-file "requirements/$out.txt" "$@" pyproject.toml
 }
 lock dev --extra dev
-lock generator --extra generator --extra verify --extra build --constraint requirements/dev.txt
-lock server --extra server --extra build --constraint requirements/dev.txt
+lock generator --extra generator --extra verify --constraint requirements/dev.txt
+lock server --extra server --constraint requirements/dev.txt
+lock build --extra build --constraint requirements/dev.txt
+lock run --extra generator --extra server --extra build --constraint requirements/dev.txt

@@ -1,101 +1,138 @@
-"""`make run`: the committed index served with the example upstream behind it, until Ctrl-C."""
+"""`make run`: the example upstream, the generator run on it, and the server over what that made, until Ctrl-C.
+
+All of it is one process and one folder of the system's temporary ones, so that nothing is left when it ends.
+"""
 
 import argparse
-import contextlib
+import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
+import tempfile
+from pathlib import Path
 
-import httpx
-import msgspec
+import uvicorn
 
-from tests.example import HOST, INDEX, ROOT
+from tests.example import ROOT
 from tests.upstream import ExampleUpstream, PortInUseError
+from tests.upstream.serving import listen_on_localhost
 
-IMAGE, VERSION = "example/nginx", "1.27.4"
+IMAGE, VERSION = "nginx", "1.27.4"
+
+IMAGES = """\
+upstream = "{upstream}/chainguard"
+
+[images.nginx]
+since = "always"
+
+[images.postgres]
+since = "always"
+
+[images.python]
+since = "always"
+"""
 
 COMMANDS = """
-reverse-registry serves {index} at http://{host}/ (in a browser: the catalogue)
-
-Paste into another terminal, whichever client you have:
+3. The server: http://{host}/ (in a browser: the catalogue). Paste into another terminal, whichever client you have:
 
     docker pull {host}/{image}:{version}
     docker run --rm {host}/{image}:{version}
     podman pull --tls-verify=false {host}/{image}:{version}
-    skopeo inspect --tls-verify=false docker://{host}/{image}:{version}
     skopeo list-tags --tls-verify=false docker://{host}/{image}
     curl -sI http://{host}/v2/{image}/manifests/{version}
 
-{image} {version} is {digest}.
-The upstream behind it is an example on this machine ({upstream}): no account, no network. Ctrl-C ends both.
+    export REVERSE_REGISTRY_INDEX={index}
+    {console} resolve {image}:1.27
+    {console} diff {image}:{version} {image}:1.28
+    {console} search libssl3 --version '<3.4.1'
+
+{image} {version} is {digest}, and the upstream's own tags are only latest and latest-dev.
+No account and no network was used. Ctrl-C ends all of it.
 """
 
 
-@contextlib.contextmanager
-def serve(port: int) -> Iterator[None]:
-    """A server process; raises `RuntimeError` where it does not come up."""
-    # Clients try TLS first; uvicorn's warning of each such try would be what a newcomer sees of a pull that works.
-    command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port), "--log-level", "error"]
-    environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(INDEX)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+class Server(uvicorn.Server):
+    """uvicorn that tells when it serves, and that ends with its terminal too."""
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            # To a server in production it means: read the index again.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.handle_exit, signal.SIGTERM, None)
+            print(self._announcement, flush=True)
+
+
+def checked(text: str) -> int:
+    """A port that is free. Raises `RuntimeError` with what to do."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
+        raise RuntimeError(f"PORT={text} is no port; choose one from 1 to 65535, as in make run PORT=8000")
+    port = int(text)
     try:
-        for _ in range(100):
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
-                break
-            if process.poll() is not None:
-                raise RuntimeError("the server did not start")
-            time.sleep(0.1)
-        else:
-            raise RuntimeError("the server did not answer within ten seconds")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+        for listener in listen_on_localhost(port):
+            listener.close()
+    except PortInUseError:
+        other = port + 1 if port < 65535 else port - 1
+        raise RuntimeError(f"port {port} is in use; choose another: make run PORT={other}") from None
+    except PermissionError:
+        raise RuntimeError(f"port {port} is for root only; choose another: make run PORT=8000") from None
+    return port
 
 
-def check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise RuntimeError(f"port {port} is in use; choose another: make run PORT={port + 1}") from None
+def refresh(index: Path) -> None:
+    """Raises `RuntimeError`."""
+    command = [sys.executable, "-m", "generator", "refresh", "--index", str(index)]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise RuntimeError("the refresh failed, for the reason above")
+
+
+def run(port: int, folder: Path) -> None:
+    """Raises `RuntimeError`; serves until it is interrupted."""
+    index = folder / "index"
+    index.mkdir()
+    with ExampleUpstream() as upstream:
+        names = ", ".join(sorted(upstream.repositories))
+        print(f"1. An example upstream, at {upstream.host}: {names}, each with no tags but latest and latest-dev.\n")
+        print(f"2. reverse-registry refresh --index {index}\n", flush=True)
+        (index / "images.toml").write_text(IMAGES.format(upstream=upstream.host))
+        refresh(index)
+        announcement = COMMANDS.format(
+            host=f"localhost:{port}",
+            index=index,
+            image=IMAGE,
+            version=VERSION,
+            digest=json.loads((index / IMAGE / "index.json").read_bytes())["tags"][VERSION],
+            console=".venv/bin/reverse-registry",
+        )
+        os.environ["REVERSE_REGISTRY_INDEX"] = str(index)
+        # Clients try TLS first; uvicorn's warning of each such try would be what a newcomer sees of a pull that works.
+        config = uvicorn.Config("server.app:app", port=port, log_level="error", timeout_graceful_shutdown=1)
+        server = Server(config, announcement)
+        server.run()
+        if not server.started:
+            raise RuntimeError("the server did not start, for the reason above")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000)
+    parser = argparse.ArgumentParser(prog="make run", usage="make run [PORT=8000]", description=__doc__)
+    parser.add_argument("--port", metavar="PORT", default="8000")
     port = parser.parse_args().port
-    digest = msgspec.json.decode((INDEX / IMAGE / "index.json").read_bytes())["tags"][VERSION]
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
-        check_free(port)
-        with ExampleUpstream(port=5055, cdn_port=5056), serve(port):
-            page = COMMANDS.format(
-                index=INDEX.relative_to(ROOT),
-                host=f"localhost:{port}",
-                image=IMAGE,
-                version=VERSION,
-                digest=digest,
-                upstream=HOST,
-            )
-            print(page, flush=True)
-            stop.wait()
-    except PortInUseError as error:
-        print(f"make run: {error}; the committed example names that port, so end what uses it", file=sys.stderr)
-        return 1
+        with tempfile.TemporaryDirectory(prefix="reverse-registry-") as folder:
+            run(checked(port), Path(folder))
+    except KeyboardInterrupt:
+        print("stopped; nothing was left behind")
     except RuntimeError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
-    print("stopped")
     return 0
 
 

@@ -31,10 +31,13 @@ def record(folder: Path, host: str) -> None:
 
 
 def main() -> None:
-    with ExampleUpstream(port=5055, cdn_port=5056) as upstream, tempfile.TemporaryDirectory() as name:
+    with ExampleUpstream() as upstream, tempfile.TemporaryDirectory() as name:
         record(Path(name), upstream.host)
         shutil.rmtree(INDEX)
-        shutil.copytree(name, INDEX)
+        # Without the generator's own note, which changes with the program: a refresh makes it again.
+        shutil.copytree(name, INDEX, ignore=shutil.ignore_patterns("refreshed.json"))
+        for path in (path for path in INDEX.rglob("*") if path.is_file()):
+            path.write_bytes(path.read_bytes().replace(upstream.host.encode(), HOST.encode()))
 
 
 if __name__ == "__main__":

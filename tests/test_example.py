@@ -1,7 +1,7 @@
 """The committed example is what a refresh of the example upstream gives, and `make run` serves it."""
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.clients.conftest import free_port, wait_for
+from tests.clients.conftest import free_port
 from tests.example import HOST, INDEX, NAMES, ROOT, record, refresh
 from tests.upstream import ExampleUpstream
 
@@ -38,36 +39,59 @@ def test_the_committed_catalogue_tells_of_the_committed_example(tmp_path: Path) 
         assert index["tags"][images[name]["version"]] == images[name]["digest"]
 
 
-def test_refreshing_the_frozen_example_changes_no_byte() -> None:
-    before = contents(INDEX)
-    assert refresh(INDEX, *NAMES).returncode == 0
-    assert contents(INDEX) == before
+def test_refreshing_the_frozen_example_changes_no_byte(tmp_path: Path) -> None:
+    index = shutil.copytree(INDEX, tmp_path / "index")
+    assert refresh(index, *NAMES).returncode == 0
+    assert contents(index) == contents(INDEX)
 
 
-def test_make_run_serves_the_example_until_it_is_interrupted() -> None:
+def demo(port: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.demo", "--port", port]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def children(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_make_run_shows_the_whole_product_and_leaves_nothing(number: signal.Signals) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "tests.demo", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = demo(str(port))
     guard = threading.Timer(60, process.kill)
     guard.start()
-    wait_for(f"http://127.0.0.1:{port}/healthz")
-    base = f"http://localhost:{port}/v2/example/nginx"
+    assert process.stdout
+    shown = ""
+    while "Ctrl-C ends" not in shown:
+        line = process.stdout.readline()
+        assert line, shown
+        shown += line
+    assert shown.index("An example upstream") < shown.index("nginx: 10 new builds") < shown.index("docker pull")
+    assert f"docker pull localhost:{port}/nginx:1.27.4\n" in shown
+    index = Path(shown.partition("REVERSE_REGISTRY_INDEX=")[2].split()[0])
+    assert json.loads((index / "nginx/index.json").read_text())["tags"]["1.27.4"] in shown
+    base = f"http://localhost:{port}/v2/nginx"
     manifest = httpx.get(f"{base}/manifests/1.27.4", follow_redirects=True)
     child = httpx.get(f"{base}/manifests/{manifest.json()['manifests'][0]['digest']}").json()
     blob = httpx.get(f"{base}/blobs/{child['layers'][0]['digest']}", follow_redirects=True)
-    os.kill(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
-    guard.cancel()
-    assert process.returncode == 0
-    assert f"docker pull localhost:{port}/example/nginx:1.27.4" in output
-    assert manifest.status_code == 200
     assert len(blob.content) == child["layers"][0]["size"]
+    assert children(process.pid) == []
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30)
+    guard.cancel()
+    assert (process.returncode, output.strip(), errors) == (0, "stopped; nothing was left behind", "")
+    assert not index.parent.exists()
+
+
+@pytest.mark.parametrize("number", ["80000", "0", "-1", "x", "", "8000 8001", "\u0663"])
+def test_make_run_says_what_a_port_is(number: str) -> None:
+    output, errors = demo(number).communicate(timeout=60)
+    said = f"make run: PORT={number} is no port; choose one from 1 to 65535, as in make run PORT=8000\n"
+    assert (output, errors) == ("", said)
 
 
 def test_make_run_says_which_port_is_taken() -> None:
     with ExampleUpstream() as upstream:
         port = upstream.host.rpartition(":")[2]
-        command = [sys.executable, "-m", "tests.demo", "--port", port]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
-    assert done.returncode == 1
-    assert done.stderr == f"make run: port {port} is in use; choose another: make run PORT={int(port) + 1}\n"
+        output, errors = demo(port).communicate(timeout=60)
+    assert (output, errors) == ("", f"make run: port {port} is in use; choose another: make run PORT={int(port) + 1}\n")
