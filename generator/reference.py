@@ -28,6 +28,12 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
+def is_host(text: str) -> bool:
+    """Whether `text` is `host[:port]`."""
+    match = _HOST.fullmatch(text)
+    return match is not None and int(match["port"] or 0) <= 65535
+
+
 def is_local(host: str) -> bool:
     """Whether `host[:port]` is this machine, which is spoken to over plain HTTP, as docker does."""
     match = _HOST.fullmatch(host)
@@ -49,7 +55,7 @@ class Repository:
             raise ValueError(f"{text!r} has a scheme; write host[:port]/path")
         host, _, path = text.partition("/")
         match = _HOST.fullmatch(host)
-        if not match or int(match["port"] or 0) > 65535 or not (match["port"] or "." in host or is_local(host)):
+        if not match or not is_host(host) or not (match["port"] or "." in host or is_local(host)):
             raise ValueError(f"{text!r} does not begin with a registry host such as cgr.dev or localhost:5000")
         if path and not is_name(path):
             raise ValueError(

@@ -300,7 +300,7 @@ class Refresh:
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
         self._store.write("schema.json", schema())
         self._store.write("index.json", catalogue)
-        self._store.write("README.md", render_catalogue(catalogue))
+        self._store.write("README.md", render_catalogue(catalogue, self._images.address, self._images.site))
         self._store.write(STAMPS, Stamps(program=program(), images=stamps))
         if broken:
             raise broken
@@ -313,7 +313,7 @@ class Refresh:
 
     def _render(self, index: ImageIndex, image: Image) -> None:
         contents = expand(self._store.packages(image.name))
-        for page, text in render_image(index, image.tracks, contents).items():
+        for page, text in render_image(index, image.tracks, contents, image.address).items():
             self._store.write(f"{image.name}/{page}", text)
 
 

@@ -9,7 +9,7 @@ from generator.document import printable
 from generator.errors import BrokenIndexError, ConfigurationError
 from generator.files import inside
 from generator.images import values
-from generator.images.image import TRACKS, Image
+from generator.images.image import ADDRESS, TRACKS, Image
 from generator.reference import Repository, is_name
 from generator.trust.policy import Trust
 from generator.trust.table import read_trust
@@ -22,10 +22,21 @@ _RESERVED = (".json", ".md", ".toml")
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """All of images.toml, in its order."""
+    """All of images.toml, in its order. `address` is what clients pull from; `site` is a URL that ends in a slash."""
 
     upstream: Repository
     images: Mapping[str, Image]
+    address: str = ADDRESS
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the top of images.toml says for every image."""
+
+    upstream: Repository
+    address: str
+    trust: Trust | None
 
 
 def load(path: Path) -> Images:
@@ -52,16 +63,19 @@ def parse(data: bytes, where: str) -> Images:
         raise ConfigurationError(f"{where}: {printable(error)}") from None
     except RecursionError:
         raise ConfigurationError(f"{where}: nested too deeply") from None
-    values.known(document, ("upstream", "trust", "images"), where)
+    values.known(document, ("upstream", "address", "site", "trust", "images"), where)
     upstream = values.repository(document.get("upstream", UPSTREAM), f"{where}: upstream")
+    address = str(values.repository(document.get("address", ADDRESS), f"{where}: address"))
+    site = values.site(document.get("site"), f"{where}: site")
     trust = read_trust(document.get("trust", False), f"{where}: [trust]")
     tables = document.get("images", {})
     if not isinstance(tables, dict):
         raise ConfigurationError(f"{where}: images is not a table; write [images.NAME] for each image")
-    return Images(upstream, {name: _image(name, table, upstream, trust, where) for name, table in tables.items()})
+    shared = _Shared(upstream, address, trust)
+    return Images(upstream, {name: _image(name, table, shared, where) for name, table in tables.items()}, address, site)
 
 
-def _image(name: str, table: object, upstream: Repository, trust: Trust | None, where: str) -> Image:
+def _image(name: str, table: object, shared: _Shared, where: str) -> Image:
     where = f"{where}: [images.{printable(name) if is_name(name) and '/' not in name else repr(printable(name))}]"
     if not is_name(name):
         raise ConfigurationError(
@@ -72,7 +86,7 @@ def _image(name: str, table: object, upstream: Repository, trust: Trust | None, 
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: not a table; write [images.NAME] and its keys below")
     values.known(table, _KEYS, where)
-    repository = upstream.child(name)
+    repository = shared.upstream.child(name)
     if "repository" in table:
         repository = values.repository(table["repository"], f"{where} repository")
         if not repository.path:
@@ -88,5 +102,6 @@ def _image(name: str, table: object, upstream: Repository, trust: Trust | None, 
         constraint=values.constraint(values.text(table, "constraint", where), where),
         since=values.since(table.get("since"), where),
         frozen=values.flag(table, "frozen", where),
-        trust=read_trust(table["trust"], f"{where} trust") if "trust" in table else trust,
+        trust=read_trust(table["trust"], f"{where} trust") if "trust" in table else shared.trust,
+        address=shared.address,
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from generator.reference import Repository
 from generator.trust.policy import Trust
 
+ADDRESS = "localhost:8000"
 TRACKS = ("latest", "latest-dev")
 HISTORY = timedelta(days=90)
 
@@ -16,7 +17,7 @@ Since = datetime | Literal["now", "always"] | None
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image of images.toml, defaults filled in."""
+    """One image of images.toml, defaults filled in. `address` is what clients pull from, for all images the same."""
 
     name: str
     repository: Repository
@@ -27,6 +28,7 @@ class Image:
     since: Since = None
     frozen: bool = False
     trust: Trust | None = None
+    address: str = ADDRESS
 
     @property
     def names(self) -> tuple[str, ...]:

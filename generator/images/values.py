@@ -10,8 +10,9 @@ from typing import Any
 from generator.document import printable
 from generator.errors import ConfigurationError
 from generator.images.image import Since
-from generator.reference import Repository, is_tag
+from generator.reference import Repository, is_host, is_tag
 
+_SITE = re.compile(r"https?://(?P<host>[^/]+)(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?")
 _PACKAGE = re.compile(r"[^/\s]{1,200}|[a-zA-Z][a-zA-Z0-9.+-]*(?:/[^/\s]{1,200}){1,10}")
 
 
@@ -30,6 +31,18 @@ def repository(value: object, where: str) -> Repository:
         return Repository.parse(value)
     except ValueError as error:
         raise ConfigurationError(f"{where}: {printable(error)}") from None
+
+
+def site(value: object, where: str) -> str | None:
+    """With a slash at its end, as relative addresses go by."""
+    if value is None:
+        return None
+    match = _SITE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not is_host(match["host"]):
+        raise ConfigurationError(
+            f"{where}: {printable(value)!r} is not the URL of a folder, such as https://example.github.io/images/"
+        )
+    return f"{match[0].rstrip('/')}/"
 
 
 def text(table: Mapping[str, Any], key: str, where: str) -> str | None:

@@ -112,6 +112,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     package: Annotated[str | None, Meta(description="Main package of the newest build.")] = None
     version: Annotated[str | None, Meta(description="Newest version on the first track that has one.")] = None
     digest: Annotated[Digest | None, Meta(description="The build of that version.")] = None
+    tag: Annotated[Tag | None, Meta(description="The tag to pull it by.")] = None
     created: Annotated[Time | None, Meta(description="When that build was made, as it says itself.")] = None
     builds: Annotated[Count, Meta(description="How many builds are recorded.")] = 0
     tags: Annotated[Count, Meta(description="How many tags are served.")] = 0

@@ -10,7 +10,7 @@ from packageurl import PackageURL
 from generator.document import printable
 from generator.errors import BrokenIndexError
 from generator.record.index import Auth, Build, ImageIndex, Summary, Track
-from generator.record.tags import Tagged, tag, unique_tags_of
+from generator.record.tags import Tagged, pull_tag, tag, unique_tags_of
 
 
 def merge_builds(known: Iterable[Build], learned: Iterable[Build]) -> tuple[Build, ...]:
@@ -96,6 +96,7 @@ def summarize(index: ImageIndex, watched: Iterable[str], *, frozen: bool) -> Sum
         package=index.package,
         version=newest.version if newest else None,
         digest=newest.digest if newest else None,
+        tag=pull_tag(index.tags, newest) if newest else None,
         created=newest.created if newest else None,
         builds=len(index.builds),
         tags=len(index.tags),

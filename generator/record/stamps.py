@@ -38,7 +38,15 @@ def stamp(image: Image, data: bytes) -> str:
     """`data` is the image's index.json."""
     constraint = image.constraint.pattern if image.constraint else None
     settings = msgspec.json.encode(
-        (str(image.repository), image.package, image.version_label, image.tracks, constraint, image.frozen)
+        (
+            str(image.repository),
+            image.package,
+            image.version_label,
+            image.tracks,
+            constraint,
+            image.frozen,
+            image.address,
+        )
     )
     return digest(program().encode() + settings + data)
 

@@ -112,6 +112,16 @@ def unique_tags(build: Build, version: Version) -> tuple[str, str]:
     return f"{base}-{at:%Y%m%d%H%M}", f"{base}-{at:%Y%m%d%H%M%S}"
 
 
+def pull_tag(tags: Mapping[str, str], build: Build) -> str | None:
+    """The one of `tags` by which people ask for a build: its version without the distribution's revision, if it may."""
+    version = version_of(build)
+    if version is None:
+        return None
+    names = (*line_tags(build, version).values(), exact_tag(build, version), *unique_tags(build, version))
+    narrowest = names[0], *names[-3:]
+    return next((name for name in narrowest if tags.get(name) == build.digest), None)
+
+
 def moves(builds: Iterable[Build]) -> Iterator[tuple[Build, list[tuple[str, str | None]]]]:
     """What each build, oldest first, did to the tags that move: names, and the version each was at before."""
     held: dict[str, _Release] = {}

@@ -6,14 +6,18 @@ from datetime import datetime
 
 import jinja2
 
+from generator.images import ADDRESS
 from generator.record.index import Build, Catalogue, ImageIndex
 from generator.record.merge import newest_release
 from generator.record.packages import Contents
-from generator.record.tags import exact_tag, line_tags, unique_tags, version_of
-from generator.render.story import current, entries, years
+from generator.record.tags import pull_tag
+from generator.render.story import by_month, by_year, current, entries
 
 RECENT = 20
+LONG_YEAR = 60
 SHOWN_CHANGES = 12
+SHOWN_CHANGES_OF_A_YEAR = 6
+SHOWN_CANDIDATES = 6
 
 _SPECIAL = re.compile(r"([!-+:-@\[-`{-~])")
 _LIST = re.compile(r"\A(\s*\d{0,9})([-.])(?=[\s-]|\Z)")
@@ -36,11 +40,22 @@ def codes(texts: Iterable[object]) -> str:
 
 
 def day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else ""
+    """With hyphens at which no line is broken: a column of dates stays as wide as a date."""
+    return f"{moment:%Y\u2011%m\u2011%d}" if moment else ""
 
 
 def at(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
+def short(digest: str) -> str:
+    """Enough of a digest to know it by."""
+    return digest.partition(":")[2][:12]
+
+
+def anchor(build: Build) -> str:
+    """What a link to a build ends in."""
+    return f"{build.track}-{short(build.digest)}"
 
 
 environment = jinja2.Environment(
@@ -51,42 +66,67 @@ environment = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-environment.filters |= {"markdown": markdown, "code": code, "codes": codes, "day": day, "at": at}
+environment.filters |= {
+    "markdown": markdown,
+    "code": code,
+    "codes": codes,
+    "day": day,
+    "at": at,
+    "anchor": anchor,
+    "short": short,
+}
 
 
-def render_catalogue(catalogue: Catalogue) -> str:
-    """`README.md` of the index."""
-    return environment.get_template("catalogue.md.j2").render(catalogue=catalogue)
+def render_catalogue(catalogue: Catalogue, address: str = ADDRESS, site: str | None = None) -> str:
+    """`README.md` of the index. `address` is what clients pull from, `site` the URL of the same as web pages."""
+    return environment.get_template("catalogue.md.j2").render(
+        catalogue=catalogue,
+        address=address,
+        site=site,
+        example=next((name for name, image in sorted(catalogue.images.items()) if image.tag), None),
+    )
 
 
-def render_image(index: ImageIndex, watched: Iterable[str], contents: Contents) -> dict[str, str]:
-    """The pages of an image by file name: `README.md` with its newest builds, and `<year>.md` with all of a year."""
-    told = entries(index, contents)
+def render_image(
+    index: ImageIndex, watched: Iterable[str], contents: Contents, address: str = ADDRESS
+) -> dict[str, str]:
+    """The pages of an image by file name.
+
+    `README.md` has its newest builds, `<year>.md` those of a year; of a long year it lists the months,
+    `<year>-<month>.md`.
+    """
+    story = entries(index, contents)
     newest = newest_release(index.builds, watched)
-    by_year = list(years(told))
-    pages = {
-        "README.md": environment.get_template("image.md.j2").render(
-            index=index,
-            newest=newest,
-            pull=_pull_tag(index, newest),
-            current=current(index),
-            entries=told[:RECENT],
-            total=len(told),
-            years=[(year, len(of_year)) for year, of_year in by_year],
-            shown=SHOWN_CHANGES,
-        )
-    }
-    for year, of_year in by_year:
-        template = environment.get_template("year.md.j2")
-        pages[f"{year}.md"] = template.render(index=index, year=year, entries=of_year, shown=SHOWN_CHANGES)
+    pages: dict[str, str] = {}
+    years: dict[int, int] = {}
+    page_of: dict[tuple[str, str], str] = {}
+    for year, of_year in by_year(story):
+        years[year] = len(of_year)
+        months = list(by_month(of_year))
+        pages_of_year = {f"{year}.md": of_year}
+        if len(of_year) > LONG_YEAR:
+            pages_of_year = {f"{month:%Y-%m}.md": of_month for month, of_month in months}
+            pages[f"{year}.md"] = _render("year.md.j2", index=index, year=year, months=months)
+        for name, shown in pages_of_year.items():
+            page_of |= dict.fromkeys((entry.build.key for entry in shown), name)
+            pages[name] = _render(
+                "builds.md.j2", index=index, period=name[:-3], entries=shown, shown=SHOWN_CHANGES_OF_A_YEAR
+            )
+    pages["README.md"] = _render(
+        "image.md.j2",
+        index=index,
+        address=address,
+        newest=newest,
+        pull=pull_tag(index.tags, newest) if newest else None,
+        current=current(index),
+        page_of=page_of,
+        entries=story[:RECENT],
+        total=len(story),
+        years=years,
+        shown=SHOWN_CHANGES,
+    )
     return pages
 
 
-def _pull_tag(index: ImageIndex, build: Build | None) -> str | None:
-    """The tag by which people ask for a build: its version without the distribution's revision, where it has that."""
-    version = version_of(build) if build else None
-    if build is None or version is None:
-        return None
-    narrowest = next(iter(line_tags(build, version).values()))
-    names = (narrowest, exact_tag(build, version), *unique_tags(build, version))
-    return next((name for name in names if index.tags.get(name) == build.digest), None)
+def _render(template: str, **values: object) -> str:
+    return environment.get_template(template).render(candidates=SHOWN_CANDIDATES, **values)

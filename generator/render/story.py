@@ -1,7 +1,9 @@
 """An image's builds as a story: what each brought, and which tags moved to it and why. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
 
 from generator.record.difference import Difference, difference
 from generator.record.index import Build, ImageIndex
@@ -31,12 +33,12 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
     """Newest first. `contents` has the packages of builds by (track, digest)."""
     moved = _moved(index)
     before: dict[str, frozenset[str]] = {}
-    told: list[Entry] = []
+    story: list[Entry] = []
     for build in index.builds:
         key = build.key
         packages = contents.get(key)
         known = before.get(build.track)
-        told.append(
+        story.append(
             Entry(
                 build=build,
                 unique=tuple(name for name in unique_tags_of(build) if index.tags.get(name) == build.digest),
@@ -47,7 +49,7 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
         )
         if packages is not None:
             before[build.track] = packages
-    return told[::-1]
+    return story[::-1]
 
 
 def current(index: ImageIndex) -> dict[str, list[tuple[Build, list[str]]]]:
@@ -74,17 +76,23 @@ def _owner(tracks: list[str], name: str) -> str:
 
 
 def _moved(index: ImageIndex) -> dict[tuple[str, str], list[Moved]]:
-    told: dict[tuple[str, str], list[Moved]] = {}
+    moved: dict[tuple[str, str], list[Moved]] = {}
     for build, names in moves(index.builds):
         groups: dict[str | None, list[str]] = {}
         for name, before in names:
             if name in index.tags:
                 groups.setdefault(before, []).append(name)
-        told[build.key] = [Moved(tuple(tags), before) for before, tags in groups.items()]
-    return told
+        moved[build.key] = [Moved(tuple(tags), before) for before, tags in groups.items()]
+    return moved
 
 
-def years(told: list[Entry]) -> Iterator[tuple[int, list[Entry]]]:
-    """The entries of each year in which builds were seen, newest first."""
-    for year in sorted({entry.build.seen.year for entry in told}, reverse=True):
-        yield year, [entry for entry in told if entry.build.seen.year == year]
+def by_year(story: Iterable[Entry]) -> Iterator[tuple[int, list[Entry]]]:
+    """The entries of each year in which builds were seen, in their order."""
+    for year, of_year in groupby(story, lambda entry: entry.build.seen.year):
+        yield year, list(of_year)
+
+
+def by_month(story: Iterable[Entry]) -> Iterator[tuple[date, list[Entry]]]:
+    """The entries of each month, under its first day."""
+    for month, of_month in groupby(story, lambda entry: entry.build.seen.date().replace(day=1)):
+        yield month, list(of_month)

@@ -59,6 +59,45 @@ def test_how_far_back_history_is_read(since: str, horizon: datetime) -> None:
     assert only(f"[images.x]\nsince = {since}").horizon(NOW) == horizon
 
 
+def test_every_command_names_the_address_that_clients_pull_from() -> None:
+    images = parse(b'address = "registry.example.com:8443/mirror"\n[images.x]', "images.toml")
+    assert images.address == "registry.example.com:8443/mirror"
+    assert images.images["x"].address == images.address
+    assert parse(b"[images.x]", "").images["x"].address == "localhost:8000"
+
+
+@pytest.mark.parametrize("address", ['"https://registry.example.com"', '"registry"', '""', "5", '"a.example/UP"'])
+def test_an_address_is_a_registry_host(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"\Aimages\.toml: address: "):
+        parse(f"address = {address}".encode(), "images.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "site"),
+    [
+        ("https://example.github.io/images", "https://example.github.io/images/"),
+        ("https://example.github.io/", "https://example.github.io/"),
+        ("http://localhost:8000", "http://localhost:8000/"),
+    ],
+)
+def test_a_site_is_the_address_of_a_folder(given: str, site: str) -> None:
+    assert parse(f'site = "{given}"'.encode(), "").site == site
+    assert parse(b"", "").site is None
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        *("example.com", "ftp://example.com", "https://", "https://example.com/?q", "https://example.com/#a"),
+        *("https://me:secret@example.com/", "https://example.com/a b", "https://example.com/../x/<b>", "//example.com"),
+        *("https://example.com:99999/", "javascript:alert(1)", "https://example.com//"),
+    ],
+)
+def test_any_other_site_is_refused(site: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"\Aimages\.toml: site: .* is not the URL of a folder"):
+        parse(f"site = '{site}'".encode(), "images.toml")
+
+
 def test_images_keep_their_order_and_may_be_none() -> None:
     assert list(parse(b"[images.b]\n[images.a]", "").images) == ["b", "a"]
     assert not parse(b"", "").images

@@ -66,9 +66,10 @@ _PARTS = {
     *("inline", "text", "code_inline", "softbreak", "hr"),
     *(f"{part}_{end}" for part in ("heading", "paragraph", "bullet_list", "list_item") for end in ("open", "close")),
     *(f"{part}_{end}" for part in ("table", "thead", "tbody", "tr", "th", "td", "em") for end in ("open", "close")),
-    *("code_block", "link_open", "link_close", "html_block"),
+    *("code_block", "link_open", "link_close", "html_block", "html_inline"),
 }
-_OWN_LINK = re.compile(r"(?:[a-z/]+/)?README\.md|\d{4}\.md")
+_OWN_LINK = re.compile(r"(?:[a-z/]+/)?README\.md|\d{4}(?:-\d\d)?\.md(?:#latest(?:-dev)?-[0-9a-f]{12})?")
+_OWN_ANCHOR = re.compile(r'<a id="latest(?:-dev)?-[0-9a-f]{12}">|</a>')
 _OWN_HTML = re.compile(r"<details><summary>\d+ notes?</summary>\n|</details>\n")
 
 
@@ -76,7 +77,11 @@ def acting(markdown: str) -> list[str]:
     """What is neither of the templates nor plain text or code; and what hostile text is not inside of code."""
     found = []
     for token in tokens(markdown):
-        own = {"link_open": (_OWN_LINK, token.attrGet("href")), "html_block": (_OWN_HTML, token.content)}
+        own = {
+            "link_open": (_OWN_LINK, token.attrGet("href")),
+            "html_block": (_OWN_HTML, token.content),
+            "html_inline": (_OWN_ANCHOR, token.content),
+        }
         pattern, value = own.get(token.type, (None, None))
         if (
             token.type not in _PARTS
