@@ -2,5 +2,6 @@
 
 from generator.check.finding import Finding
 from generator.check.index import check
+from generator.check.revision import Revision
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "Revision", "check"]

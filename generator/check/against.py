@@ -1,68 +1,118 @@
-"""What an index no longer has, or has otherwise, of what it once recorded."""
+"""What an index no longer has, or has otherwise, of what it once recorded; and what it has beyond that."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 import msgspec
 
 from generator.check.finding import Finding
-from generator.document import decode
+from generator.check.image import ImageFiles
+from generator.check.origin import check_origin
+from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
+from generator.images import Image, Images
 from generator.record.index import Build, ImageIndex, PackageLog
 from generator.record.packages import expand
-from generator.record.store import Store
 from generator.record.tags import unique_tags_of
 
 _FILLED_IN = frozenset({"version", "purl", "sbom"})
 
 
-def losses(folder: Path, name: str, before: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Of one image; `before` are its files as they were."""
-    store, file = Store(folder), f"{name}/index.json"
-    try:
-        old, old_log = _decode(name, before)
-    except MalformedError as error:
-        yield Finding(file, f"cannot be compared with what it was: {error}")
+def check_against(was: Revision, wanted: Images | None, files: Mapping[str, ImageFiles]) -> Iterator[Finding]:
+    """`files` are those of every image as it is. What images.toml accounts for is a note, and so is each new build."""
+    before = was.images()
+    yield from _images(before, wanted)
+    for name in was.names:
+        log = f"{name}/packages.json"
+        if was.is_unchanged(f"{name}/index.json") and was.is_unchanged(log):
+            continue
+        try:
+            old = was.document(f"{name}/index.json", ImageIndex)
+            old_log = was.document(log, PackageLog)
+        except MalformedError as error:
+            yield Finding(f"{name}/index.json", f"cannot be compared with what it was: {error}")
+            continue
+        if old:
+            settings = _settings(before, name), _settings(wanted, name)
+            yield from _image(name, Then(old, old_log, settings[0]), files.get(name), settings[1])
+    for name in sorted(files.keys() - set(was.names)):
+        if index := files[name].index:
+            yield Finding(f"{name}/index.json", f"is new, with {len(index.builds)} builds of {index.repository}", True)
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """An image as it was, and what images.toml said of it."""
+
+    index: ImageIndex
+    packages: PackageLog | None
+    settings: Image | None
+
+
+def _settings(images: Images | None, name: str) -> Image | None:
+    return images.images.get(name) if images else None
+
+
+def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
+    if before and wanted and before.upstream != wanted.upstream:
+        what = f"upstream was {before.upstream}, and is {wanted.upstream}: names that the index has not are sent there"
+        yield Finding("images.toml", what, is_note=True)
+    for name in sorted(before.images.keys() - wanted.images.keys()) if before and wanted else ():
+        yield Finding("images.toml", f"[images.{name}] was there, and is not: it is no longer served", is_note=True)
+
+
+def _image(name: str, then: Then, now: ImageFiles | None, wanted: Image | None) -> Iterator[Finding]:
+    file, old = f"{name}/index.json", then.index
+    if now is None:
+        yield Finding(file, f"is gone, should be there with its {len(old.builds)} builds; restore it from git")
         return
-    if old is None:
-        return
-    try:
-        new, new_log = store.image(name), store.packages(name)
-    except BrokenIndexError:
+    if now.index is None:
         return  # which the check itself has named
-    if new is None:
-        yield Finding(file, f"is gone, with {len(old.builds)} builds")
-        return
-    yield from (Finding(file, what) for what in _builds(old, new))
-    yield from (Finding(file, what) for what in _unique(old, new))
-    contents, now = expand(old_log), expand(new_log)
-    for build in old.builds:
-        key = build.key
-        if key in contents and contents[key] != now.get(key):
-            what = "are lost" if key not in now else "were changed"
-            yield Finding(f"{name}/packages.json", f"packages of {build.digest} ({build.track}) {what}")
+    yield from check_origin(file, old, now.index, then.settings, wanted)
+    yield from (Finding(file, what) for what in _lost(old, now.index))
+    yield from _new(file, then, now.index, wanted)
+    yield from (Finding(file, what) for what in _unique(old, now.index))
+    yield from (Finding(f"{name}/packages.json", what) for what in _packages(old, then.packages, now.packages))
 
 
-def _decode(name: str, files: Mapping[str, bytes]) -> tuple[ImageIndex | None, PackageLog | None]:
-    index, log = files.get("index.json"), files.get("packages.json")
-    return (
-        decode(index, ImageIndex, f"{name}/index.json") if index is not None else None,
-        decode(log, PackageLog, f"{name}/packages.json") if log is not None else None,
-    )
-
-
-def _builds(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
+def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     recorded = {build.key: build for build in new.builds}
     for build in old.builds:
         now = recorded.get(build.key)
         if now is None:
-            yield f"build {build.digest} ({build.track}) is lost"
+            yield f"build {build.digest} ({build.track}) is lost, should be there"
             continue
-        for field in Build.__struct_fields__:
-            was, is_ = getattr(build, field), getattr(now, field)
-            if was != is_ and not (was is None and field in _FILLED_IN):
-                shown = [msgspec.json.encode(value).decode() for value in (was, is_)]
-                yield f"build {build.digest} ({build.track}): {field} was {shown[0]}, and is {shown[1]}"
+        for field, was, is_ in _fields(build, now):
+            if not _may_fill_in(field, was):
+                yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
+
+
+def _fields(build: Build, now: Build) -> Iterator[tuple[str, str, str]]:
+    """The fields that differ, as they were and as they are."""
+    for field in Build.__struct_fields__:
+        was, is_ = getattr(build, field), getattr(now, field)
+        if was != is_:
+            yield field, msgspec.json.encode(was).decode(), msgspec.json.encode(is_).decode()
+
+
+def _may_fill_in(field: str, was: str) -> bool:
+    return was == "null" and field in _FILLED_IN
+
+
+def _new(file: str, then: Then, new: ImageIndex, wanted: Image | None) -> Iterator[Finding]:
+    """What nobody can prove offline, and a reviewer should see; and what no refresh would have added."""
+    recorded = {build.key: build for build in then.index.builds}
+    is_frozen = wanted is not None and wanted.frozen and then.settings is not None and then.settings.frozen
+    for build in new.builds:
+        before, what = recorded.get(build.key), f"build {build.digest} ({build.track})"
+        if before is None and is_frozen:
+            yield Finding(file, f"{what} is new, should not be: the image is frozen in images.toml")
+        elif before is None and wanted and build.track not in wanted.tracks:
+            yield Finding(file, f"{what} is new, should not be: images.toml watches {', '.join(wanted.tracks)}")
+        elif before is None:
+            yield Finding(file, f"{what} is new: {build.version or 'unknown version'}", is_note=True)
+        elif before.version is None and build.version is not None:
+            yield Finding(file, f"{what}: its version was unknown, and is {build.version}", is_note=True)
 
 
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
@@ -73,4 +123,12 @@ def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
             continue
         for tag in tags:
             if old.tags.get(tag) == build.digest != new.tags.get(tag):
-                yield f"unique tag {tag} was {build.digest}, and is {new.tags.get(tag, 'lost')}"
+                yield f"tags.{tag} was {build.digest}, and is {new.tags.get(tag, 'lost')}: a unique tag never moves"
+
+
+def _packages(old: ImageIndex, old_log: PackageLog | None, new_log: PackageLog | None) -> Iterator[str]:
+    before, now = expand(old_log), expand(new_log)
+    for build in old.builds:
+        key = build.key
+        if key in before and before[key] != now.get(key):
+            yield f"packages of {build.digest} ({build.track}) {'are lost' if key not in now else 'were changed'}"

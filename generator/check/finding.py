@@ -1,52 +1,33 @@
-"""What a check finds, and how it reads a document."""
+"""What a check finds."""
 
-import json
-from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from itertools import takewhile
 
-import msgspec
-from jsonschema import Draft202012Validator
-from msgspec import Struct
-
-from generator.record.index import encode
-
-T = TypeVar("T", bound=Struct)
+_AROUND = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem, or a mere note where a refresh that died explains it. `file` is relative to the index."""
+    """A problem, or a note on what is no problem but should be seen. `file` is relative to the index."""
 
     file: str
     what: str
     is_note: bool = False
 
 
-def document(folder: Path, file: str, shape: type[T]) -> Generator[Finding, None, T | None]:
-    """The document, or None where it is missing or not what the schema asks for."""
-    try:
-        data = (folder / file).read_bytes()
-        found = msgspec.json.decode(data, type=shape)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        yield Finding(file, f"cannot be read: {error.strerror or error}")
-        return None
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        for what in _violations(data, shape) or [str(error)]:
-            yield Finding(file, what)
-        return None
-    if encode(found) != data:
-        yield Finding(file, "was edited: its keys, order or layout are not as they are generated")
-    return found
+def difference(there: bytes, due: bytes) -> str:
+    """Where two texts first differ, and how."""
+    lines, wanted = there.split(b"\n"), due.split(b"\n")
+    for number, (line, other) in enumerate(zip(lines, wanted, strict=False), 1):
+        if line != other:
+            at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(line, other, strict=False)))
+            return f"line {number} is {_excerpt(line, at)}, should be {_excerpt(other, at)}"
+    if len(lines) > len(wanted):
+        return f"has {len(lines) - len(wanted)} lines too many, should end with line {len(wanted)}"
+    return f"lacks {len(wanted) - len(lines)} lines, should go on with {_excerpt(wanted[len(lines)], 0)}"
 
 
-def _violations(data: bytes, shape: type[Struct]) -> list[str]:
-    """All that the schema has against a document; msgspec, which reads the same rules faster, names only the first."""
-    try:
-        errors = list(Draft202012Validator(msgspec.json.schema(shape)).iter_errors(json.loads(data)))
-    except (ValueError, RecursionError):
-        return []
-    return [f"{error.json_path}: {error.message}" for error in errors]
+def _excerpt(line: bytes, at: int) -> str:
+    start, end = max(0, at - _AROUND), at + _AROUND
+    shown = line[start:end].decode("utf-8", "replace")
+    return f"`{'…' if start else ''}{shown}{'…' if end < len(line) else ''}`" if line else "empty"

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
+from generator.check import Revision
 from generator.check import check as check_index
-from generator.check.against import losses
-from generator.check.revision import recorded_at
 from generator.cli.conventions import FAILED, AsJson, Index
 from generator.cli.output import count, show_error, show_json, show_line
 from generator.errors import ConfigurationError
@@ -23,18 +22,18 @@ def check(
 ) -> None:
     """Validate a whole index, and that nothing recorded was lost.
 
-    Checks images.toml, every file by the schema, and what one file says of another.
-    There is one line for each problem. What a refresh that was cut short has left
-    behind is only a note: the next refresh mends it.
+    Every file is checked by the schema, and all that follows from others - tags,
+    pages, catalogue - is derived again and compared. With --against, what does not
+    follow from anything is compared with what it was; new builds are listed, as
+    nobody can prove them offline.
+
+    There is a line for each problem: file, field, what it should be.
 
     Exit code: 0 sound, 1 problems were found, 2 no such index or revision.
     """
     if not (index / "images.toml").exists():
         raise ConfigurationError(f"{index}: holds no images.toml; --index names the folder of the index")
-    findings = list(check_index(index))
-    if against is not None:
-        for name, files in recorded_at(index, against):
-            findings += losses(index, name, files)
+    findings = list(check_index(index, Revision(index, against) if against is not None else None))
     problems = [each for each in findings if not each.is_note]
     if as_json:
         show_json({"problems": problems, "notes": [each for each in findings if each.is_note]})

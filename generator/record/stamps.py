@@ -24,14 +24,14 @@ _LIBRARIES = ("jinja2", "packageurl-python", "univers")
 _LENGTH = 16
 
 
-class Stamps(Struct, frozen=True, kw_only=True):
+class Stamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged.
 
     `program` is the digest of what made the stamps: another one makes others of the same files.
     """
 
     program: str = ""
-    images: dict[str, str] = {}
+    images: dict[str, str]
 
 
 def stamp(image: Image, data: bytes) -> str:

@@ -1,0 +1,164 @@
+"""The files of one image: each by itself, and what the one says of the other."""
+
+import re
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.check.document import document
+from generator.check.finding import Finding
+from generator.errors import UpstreamError
+from generator.images import Image
+from generator.record.index import Auth, Build, ImageIndex, PackageLog
+from generator.record.merge import merge_builds
+from generator.record.packages import compact, expand
+from generator.record.version import Version
+from generator.reference import Repository
+from generator.resolve.package import parse_purl
+from generator.upstream.auth import Realm
+from generator.upstream.manifest import INDEXES, MANIFESTS
+
+_PLATFORM = re.compile(r"[a-z0-9._-]+(?:/[a-z0-9._-]+){0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """What was read of an image. `is_sound`: both files can be built upon."""
+
+    index: ImageIndex | None
+    packages: PackageLog | None
+    is_sound: bool
+
+
+def check_image(folder: Path, name: str, wanted: Image | None) -> Generator[Finding, None, ImageFiles]:
+    """`wanted` is what images.toml says of the image, None where it does not name it."""
+    file, log = f"{name}/index.json", f"{name}/packages.json"
+    index = yield from document(folder, file, ImageIndex)
+    packages = yield from document(folder, log, PackageLog)
+    problems = [
+        Finding(path, f"name is {each.name}, should be {name} as its folder is")
+        for path, each in ((file, index), (log, packages))
+        if each and each.name != name
+    ]
+    if index:
+        problems += (Finding(file, what) for what in _index(index, wanted))
+    if index and packages:
+        problems += (Finding(log, what) for what in _packages(index, packages))
+    elif index and any(build.sbom for build in index.builds):
+        problems.append(Finding(log, "is missing or unreadable, should have the packages of every build; see git log"))
+    yield from problems
+    if index and wanted:
+        yield from (Finding(file, what, is_note=True) for what in _unwatched(index, wanted))
+    return ImageFiles(index, packages, index is not None and not problems)
+
+
+def _index(index: ImageIndex, wanted: Image | None) -> Iterator[str]:
+    if wanted and index.repository != str(wanted.repository):
+        yield f"repository is {index.repository}, should be {wanted.repository} as in images.toml"
+    if index.auth:
+        yield from _auth(index.repository, index.auth)
+    yield from _order(index.builds)
+    for build in index.builds:
+        yield from (f"build {build.digest} ({build.track}): {what}" for what in _build(build))
+    yield from _references(index)
+
+
+def _auth(repository: str, auth: Auth) -> Iterator[str]:
+    try:
+        Realm(auth.realm, auth.service).check(Repository.parse(repository).plain)
+    except (UpstreamError, ValueError):
+        yield f"auth.realm is {auth.realm}, should be an https:// URL without a user"
+
+
+def _order(builds: tuple[Build, ...]) -> Iterator[str]:
+    seen: set[tuple[str, str]] = set()
+    for build in builds:
+        if build.key in seen:
+            yield f"build {build.digest} ({build.track}) is there twice, should be there once"
+        seen.add(build.key)
+    for there, due in zip(builds, merge_builds((), builds), strict=False):
+        if there.key != due.key:
+            yield (
+                f"builds are not in order: {there.digest} ({there.track}) stands where {due.digest} ({due.track}) "
+                "should, by when they were seen"
+            )
+            return
+
+
+def _build(build: Build) -> Iterator[str]:
+    is_index = build.media_type in INDEXES
+    if build.media_type not in INDEXES | MANIFESTS:
+        yield f"mediaType is {build.media_type}, should be one of {', '.join(sorted(INDEXES | MANIFESTS))}"
+    if not build.size:
+        yield "size is 0, should be that of a manifest"
+    for platform, digest in build.platforms.items():
+        if not _PLATFORM.fullmatch(platform):
+            yield f"platforms has {platform}, should be os/architecture or os/architecture/variant"
+        if (digest == build.digest) == is_index:
+            yield f"platforms.{platform} is {digest}, should be {'another' if is_index else 'the build itself'}"
+    yield from (
+        f"{field} is {moment.isoformat()}, should be in UTC"
+        for field, moment in (("seen", build.seen), ("created", build.created))
+        if moment and moment.utcoffset()
+    )
+    yield from _version(build)
+    if build.sbom and build.sbom.verified != (build.sbom.identity is not None):
+        yield (
+            f"sbom.verified is {str(build.sbom.verified).lower()} with identity {build.sbom.identity or 'null'}, "
+            "should be true with an identity, or false with none"
+        )
+
+
+def _version(build: Build) -> Iterator[str]:
+    if build.version is None and build.purl is None:
+        return
+    package = parse_purl(build.purl or "")
+    if build.version is None or package is None or package.version != build.version or package.purl != build.purl:
+        yield f"version is {build.version}, should be that of its package {build.purl}"
+        return
+    try:
+        Version(package.type, build.version)
+    except ValueError as error:
+        yield f"version: {error}"
+        return
+    if not build.sbom:
+        yield "sbom is null, should be what the version was read from"
+
+
+def _references(index: ImageIndex) -> Iterator[str]:
+    builds = {build.key for build in index.builds}
+    digests = {digest for _, digest in builds}
+    for tag, digest in index.tags.items():
+        if digest not in digests:
+            yield f"tags.{tag} is {digest}, should be the digest of one of the builds"
+    for track, at in index.tracks.items():
+        if (track, at.digest) not in builds:
+            yield f"tracks.{track}.digest is {at.digest}, should be that of one of its builds"
+        if at.since and at.since.utcoffset():
+            yield f"tracks.{track}.since is {at.since.isoformat()}, should be in UTC"
+
+
+def _unwatched(index: ImageIndex, wanted: Image) -> Iterator[str]:
+    for track in sorted(index.tracks.keys() - set(wanted.tracks)):
+        yield f"tracks.{track} is not watched any more: images.toml has {', '.join(wanted.tracks)}"
+
+
+def _packages(index: ImageIndex, log: PackageLog) -> Iterator[str]:
+    for package in _unparsable(log):
+        yield f"{package} is no package URL of an installed package, should be one without `pkg:`"
+    contents = expand(log)
+    with_sbom = {build.key for build in index.builds if build.sbom}
+    for track, digest in sorted(contents.keys() - with_sbom):
+        yield f"has packages of {digest} ({track}), should not: index.json has no such build with an SBOM; refresh"
+    if contents.keys() <= with_sbom and compact(index.name, index.builds, contents).builds != log.builds:
+        yield "its changes are not those from build to build, should be in the order of the builds, each sorted"
+    for build in index.builds:
+        packages = contents.get(build.key)
+        if packages is None and build.sbom:
+            yield f"has nothing of build {build.digest} ({build.track}), should have its packages: it has an SBOM"
+        elif packages is not None and build.purl and build.purl.removeprefix("pkg:") not in packages:
+            yield f"build {build.digest} ({build.track}) lacks {build.purl}, should have it: its own main package"
+
+
+def _unparsable(log: PackageLog) -> Iterable[str]:
+    return sorted({each for change in log.builds for each in change.added if not parse_purl(f"pkg:{each}")})
