@@ -96,10 +96,12 @@ class Refresh:
         """
         chosen = [self._images.images[name] for name in dict.fromkeys(names)] or list(self._images.images.values())
         self._recall()
-        with self._connections:
-            yield from self._refresh([image for image in chosen if not image.frozen])
-        if self._write:
-            self._publish()
+        try:
+            with self._connections:
+                yield from self._refresh([image for image in chosen if not image.frozen])
+        finally:
+            if self._write:
+                self._publish()
 
     def _recall(self) -> None:
         """What the last run left, as far as it can be read: all of it can be made again."""

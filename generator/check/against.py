@@ -37,7 +37,8 @@ def check_against(was: Revision, wanted: Images | None, files: Mapping[str, Imag
             yield from _image(name, Then(old, old_log, settings[0]), files.get(name), settings[1])
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
-            yield Finding(f"{name}/index.json", f"is new, with {len(index.builds)} builds of {index.repository}", True)
+            builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
+            yield Finding(f"{name}/index.json", f"is new, with {builds} of {index.repository}", is_note=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,10 @@ def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
 
 def _fields(build: Build, now: Build) -> Iterator[tuple[str, str, str]]:
     """The fields that differ, as they were and as they are."""
-    for field in Build.__struct_fields__:
-        was, is_ = getattr(build, field), getattr(now, field)
+    for field in msgspec.structs.fields(Build):
+        was, is_ = getattr(build, field.name), getattr(now, field.name)
         if was != is_:
-            yield field, msgspec.json.encode(was).decode(), msgspec.json.encode(is_).decode()
+            yield field.encode_name, msgspec.json.encode(was).decode(), msgspec.json.encode(is_).decode()
 
 
 def _may_fill_in(field: str, was: str) -> bool:

@@ -12,7 +12,7 @@ from generator.record.stamps import FILE as STAMPS
 OF_INDEX = frozenset({"images.toml", "README.md", "index.json", "schema.json", STAMPS})
 OF_IMAGE = frozenset({"README.md", "index.json", "packages.json"})
 
-_YEAR = re.compile(r"\d{4}\.md")
+_YEAR = re.compile(r"\d{4}(?:-\d\d)?\.md")
 _UNFINISHED = re.compile(r"\.[A-Za-z0-9]+\.(?:json|md|toml)\.[a-z0-9_]+")
 
 

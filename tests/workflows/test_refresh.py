@@ -159,7 +159,10 @@ def test_what_check_finds_is_not_published_and_the_step_is_red(origin: Origin) -
 
     done = origin.run("two", meanwhile={PUBLISH: lose})
     assert codes(done) == GREEN | {PUBLISH: 1}
-    assert "::error::index/nginx/index.json: is gone, with 10 builds\n" in done[PUBLISH].log
+    assert (
+        "::error::index/nginx/index.json: is gone, should be there with its 10 builds; restore it from git\n"
+        in done[PUBLISH].log
+    )
     assert len(origin.subjects) == 2
 
 
