@@ -15,7 +15,7 @@ from generator.record.index import Build, ImageIndex, PackageLog
 from generator.record.packages import expand
 from generator.record.tags import unique_tags_of
 
-_FILLED_IN = frozenset({"version", "purl", "sbom"})
+_FILLED_IN = frozenset({"version", "purl", "sbom", "label"})
 
 
 def check_against(was: Revision, wanted: Images | None, files: Mapping[str, ImageFiles]) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
             yield f"build {build.digest} ({build.track}) is lost, should be there"
             continue
         for field, was, is_ in _fields(build, now):
-            if not _may_fill_in(field, was):
+            if not (_may_fill_in(field, was) or (field == "unknown" and build.version is None)):
                 yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
 
 

@@ -107,6 +107,8 @@ def _build(build: Build) -> Iterator[str]:
 def _version(build: Build) -> Iterator[str]:
     if build.version is None and build.purl is None:
         return
+    if build.unknown:
+        yield f"unknown is there, should not be: version is {build.version}"
     package = parse_purl(build.purl or "")
     if build.version is None or package is None or package.version != build.version or package.purl != build.purl:
         yield f"version is {build.version}, should be that of its package {build.purl}"
