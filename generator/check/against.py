@@ -55,10 +55,13 @@ def _settings(images: Images | None, name: str) -> Image | None:
 
 
 def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
-    if before and wanted and before.upstream != wanted.upstream:
-        what = f"upstream was {before.upstream}, and is {wanted.upstream}: names that the index has not are sent there"
-        yield Finding("images.toml", what, is_note=True)
-    for name in sorted(before.images.keys() - wanted.images.keys()) if before and wanted else ():
+    if before is None or wanted is None:
+        return
+    for key, use in (("upstream", "unknown names are sent there"), ("address", "commands show it"), ("site", "")):
+        was, is_ = getattr(before, key), getattr(wanted, key)
+        if was != is_:
+            yield Finding("images.toml", f"{key} was {was}, and is {is_}{': ' if use else ''}{use}", is_note=True)
+    for name in sorted(before.images.keys() - wanted.images.keys()):
         yield Finding("images.toml", f"[images.{name}] was there, and is not: it is no longer served", is_note=True)
 
 

@@ -31,7 +31,7 @@ def check_derived(folder: Path, wanted: Images, files: Mapping[str, ImageFiles])
         elif (index := files[name].index) and files[name].is_sound:
             try:
                 due = derived_again(index, image.tracks, image.constraint)
-                pages = render_image(due, image.tracks, expand(files[name].packages))
+                pages = render_image(due, image.tracks, expand(files[name].packages), image.address)
             except BrokenIndexError as error:
                 yield Finding(f"{name}/index.json", str(error))
                 continue
@@ -116,7 +116,8 @@ def _catalogue(
         else:
             yield Finding(CATALOGUE, f"images.{name} is not there yet: a refresh adds it", is_note=True)
     page = {name: summaries.get(name, summary) for name, summary in there.images.items()}
-    yield from _file(folder, "README.md", render_catalogue(msgspec.structs.replace(there, images=page)).encode())
+    text = render_catalogue(msgspec.structs.replace(there, images=page), wanted.address, wanted.site)
+    yield from _file(folder, "README.md", text.encode())
 
 
 def _summary(there: Summary, due: Summary, name: str) -> Iterator[str]:
@@ -133,7 +134,7 @@ def _stamps(folder: Path, wanted: Images, due: Mapping[str, str]) -> Iterator[Fi
     there = yield from document(folder, STAMPS, Stamps)
     if there is None:
         if not (folder / STAMPS).exists():
-            yield Finding(STAMPS, "is missing, should be there; a refresh writes it")
+            yield Finding(STAMPS, "is missing: the next refresh makes all anew, and writes it", is_note=True)
         return
     for name in sorted(there.images.keys() - wanted.images.keys()):
         yield Finding(STAMPS, f"images.{name} is not in images.toml, should not be there; refresh")
