@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
-import anyio.lowlevel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,28 +14,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import metrics
-from .access import Access, Exchange, Subject, exchange
-from .answers import Answers
-from .client import Client
-from .current import Current
 from .errors import RegistryError, StartError, TransferBrokenError, UnauthorizedError, UpstreamError
-from .health import Health
-from .manifests import Manifests
-from .pages import Pages
-from .passthrough import Passthrough
-from .registry import Registry
+from .index.current import Current
+from .registry.manifests import Manifests
+from .registry.passthrough import Passthrough
+from .registry.prepared import Prepared
+from .registry.routes import Registry
 from .settings import Settings
-from .upstream import Upstream
+from .site import Site
+from .telemetry import metrics
+from .telemetry.access_log import AccessLog, Exchange, Subject, exchange
+from .telemetry.health import Health
+from .upstream.calls import Upstream
+from .upstream.client import Client
 
 logger = logging.getLogger("uvicorn.error")
 
 
 class Server:
-    """Answers what the index knows in front of all routing; Starlette does everything else."""
+    """Sends what is prepared in front of all routing; Starlette does everything else."""
 
-    _access: Access
-    _answers: Answers | None
+    _log: AccessLog
+    _prepared: Prepared
     _app: ASGIApp
     _client: Client
     _watch: asyncio.Task[None]
@@ -45,19 +44,20 @@ class Server:
     def __init__(self, settings: Settings | None = None) -> None:
         """Without `settings` they are read from the environment at the start."""
         self._settings = settings
+        self._is_private = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await (self._lifespan(receive, send) if scope["type"] == "lifespan" else self._app(scope, receive, send))
             return
-        answer = self._answers.get(scope) if self._answers else None
+        answer = self._prepared.get(scope)
         if answer:
             await send(answer.start)
             await send(answer.body)
-            self._access.observe_prepared(scope, answer.tally, answer.told)
+            self._log.observe_prepared(scope, answer.record)
             return
         started = perf_counter()
-        done = Exchange(send, is_private=self._answers is None)
+        done = Exchange(send, self._is_private)
         exchange.set(done)
         try:
             await self._app(scope, receive, done.send)
@@ -65,7 +65,7 @@ class Server:
             # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
             logger.warning("%s %s: %s", scope["method"], Subject.of(scope["raw_path"]).name, error)
         finally:
-            self._access.observe(scope, done, started)
+            self._log.observe(scope, done, started)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -75,40 +75,40 @@ class Server:
             message = str(error) if isinstance(error, StartError) else traceback.format_exc()
             await send({"type": "lifespan.startup.failed", "message": message})
             return
-        # The first call upstream would load anyio's backend, which takes longer than the call.
-        await anyio.lowlevel.checkpoint()
         self._watch = asyncio.create_task(self.current.watch())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._watch.cancel()
         with suppress(asyncio.CancelledError):
             await self._watch
-        await self._client.aclose()
+        await self._client.close()
         metrics.retire()
-        self._access.close()
+        self._log.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def start(self) -> None:
-        """Raises StartError."""
+        """In a running event loop. Raises StartError."""
         settings = self._settings or Settings.from_environment()
-        current = self.current = Current(Path(settings.index))
+        current = self.current = Current(Path(settings.index), metrics.observe_reload)
+        metrics.observe_index(current.index)
         client = self._client = Client(settings.timeout)
         upstream = Upstream(client, settings.timeout, settings.manifest_limit)
         manifests = Manifests(upstream, settings.manifest_cache)
         passthrough = None
         if settings.auth == "passthrough" and settings.public_url:
             passthrough = Passthrough(current, client, settings.public_url, settings.timeout)
-        registry = Registry(current, upstream, manifests, passthrough, settings.timeout)
+        self._is_private = passthrough is not None
+        self._prepared = Prepared(current, manifests)
+        public_url = (settings.public_url or "").rstrip("/")
+        registry = Registry(current, upstream, manifests, self._prepared, passthrough, public_url, settings.timeout)
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),
-            *Health(current, client).routes(),
+            *Health(current, lambda: upstream.is_reachable(current.index.home)).routes(),
             Route("/metrics", metrics.expose),
-            *Pages(current, settings.public_url).routes(),
+            *Site(current, settings).routes(),
         ]
-        self._access = Access()
-        # With credentials every request has to be looked at.
-        self._answers = None if passthrough else Answers(current, manifests)
+        self._log = AccessLog()
         handlers = {
             UnauthorizedError: registry.unauthorized,
             RegistryError: _registry_error,
@@ -127,9 +127,12 @@ async def _registry_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """No such endpoint, or a method that it does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code != 405:
+        return RegistryError(error.status_code, "UNSUPPORTED", error.detail).response()
     methods = (error.headers or {}).get("Allow", "").split(", ")
-    allow = {"Allow": ", ".join(sorted(methods))} if error.status_code == 405 else None
-    return RegistryError(error.status_code, "UNSUPPORTED", error.detail, allow).response()
+    is_token = request.url.path == "/token"
+    message = error.detail if is_token else "this registry is read-only"
+    return RegistryError(405, "UNSUPPORTED", message, {"Allow": ", ".join(sorted(methods))}).response()
 
 
 app = Server()

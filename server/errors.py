@@ -35,7 +35,7 @@ class UpstreamError(RegistryError):
     def __init__(
         self, message: str, status: int = 502, answered: int | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(status, "UNAVAILABLE", message, headers)
+        super().__init__(status, "TOOMANYREQUESTS" if status == 429 else "UNAVAILABLE", message, headers)
         self.answered = answered
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.addresses import Network, follow, hand_on, network
+from server.upstream.addresses import Network, follow, hand_on, network
 from server.errors import UpstreamError
 from tests.server.conftest import Serve, error, write
 from tests.upstream import Answer, ExampleUpstream, Fault, redirect

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from server.cache import Cache
+from server.upstream.cache import Cache
 
 
 def test_what_was_used_last_is_kept() -> None:

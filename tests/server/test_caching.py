@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from server import manifests
+from server.registry import manifests
 from tests.server.conftest import error
 from tests.upstream import Answer, Build, Content, Corrupt, ExampleUpstream, Fault, Hang, Mislabel, Package, Reset
 from tests.upstream.oci import INDEX, MANIFEST

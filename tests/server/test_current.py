@@ -6,7 +6,7 @@ import json
 import weakref
 from pathlib import Path
 
-from server.current import Current
+from server.index.current import Current
 from tests.server.conftest import image, write
 from tests.upstream import ExampleUpstream
 

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from server.names import Repository, digest_of, is_digest, is_name, is_tag
+from server.index.names import digest_of, is_digest, is_name, is_tag
+from server.index.repository import Repository
 
 
 @pytest.mark.parametrize("name", ["nginx", "a/b/c", "a.b_c__d-e---f", "0", "library/ubuntu", "a" * 255])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server.errors import StartError
-from server.index import Index
+from server.index.catalogue import Index
 from server.settings import Settings
 from tests.example import ROOT
 from tests.server.conftest import image, write

@@ -1,0 +1,160 @@
+"""Passthrough: a client's own credentials, for upstream's token endpoint alone (https://distribution.github.io/distribution/spec/auth/)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import ClientResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from yarl import URL
+
+from ..errors import API_VERSION, RegistryError
+from ..index.current import Current
+from ..index.names import is_name
+from ..index.repository import Repository
+from ..upstream import responses
+from ..upstream.client import Client
+from ..upstream.tokens import ANSWER_LIMIT, endpoint
+
+FORM_LIMIT = 64 * 1024
+_ASKED = ("account", "client_id", "offline_token")
+_GRANTED = ("grant_type", "client_id", "access_type")
+_SECRET = ("username", "password", "refresh_token")
+
+_scope = re.compile(r"repository:([^:]+):[a-z*,]*pull[a-z,]*\Z").match
+_bearer = re.compile(r"bearer +([!-~]+)\Z", re.IGNORECASE).match
+_basic = re.compile(r"basic +([A-Za-z0-9+/=_-]+)\Z", re.IGNORECASE).match
+
+
+class _Answer(msgspec.Struct, omit_defaults=True):
+    """All that a client is told of upstream's answer."""
+
+    token: str | None = None
+    access_token: str | None = None
+    refresh_token: str | None = None
+    expires_in: int | float | None = None
+    issued_at: str | None = None
+
+
+class Passthrough:
+    """
+    `/token` stands for the endpoint that the index records for the registry of its `upstream`.
+
+    Credentials belong to that registry. For an image from another one they are left out, and an anonymous token is
+    asked for.
+    """
+
+    def __init__(self, current: Current, client: Client, public_url: str, timeout: float) -> None:
+        self._current = current
+        self._client = client
+        self._realm = f"{public_url.rstrip('/')}/token"
+        self._service = public_url.partition("://")[2].rstrip("/")
+        self._timeout = timeout
+
+    def routes(self) -> list[Route]:
+        return [Route("/token", self.token, methods=["GET", "POST"])]
+
+    def authorize(self, request: Request, repository: Repository | None = None, name: str = "") -> str | None:
+        """
+        The client's token for `repository`; None where none of theirs is needed, or it would go to another registry.
+
+        Raises RegistryError with the challenge where the client has none.
+        """
+        if repository and repository.tokenless:
+            return None
+        found = _bearer(request.headers.get("authorization", "").strip())
+        if not found:
+            raise self.challenge(name)
+        return found[1] if repository and repository.host == self._current.index.home.host else None
+
+    def challenge(self, name: str, error: str = "") -> RegistryError:
+        """401, with where to get a token for the repository."""
+        fields = {"realm": self._realm, "service": self._service}
+        if is_name(name):
+            fields["scope"] = f"repository:{name}:pull"
+        if error:
+            fields["error"] = error
+        stated = ",".join(f'{field}="{value}"' for field, value in fields.items())
+        return RegistryError(401, "UNAUTHORIZED", "a token is needed", {"WWW-Authenticate": f"Bearer {stated}"})
+
+    async def token(self, request: Request) -> Response:
+        is_form = request.method == "POST"
+        asked = await _form(request) if is_form else request.query_params.multi_items()
+        fields = dict(asked)
+        home, scopes = self._scopes([value for key, value in asked if key == "scope"])
+        authorization = request.headers.get("authorization", "").strip()
+        basic = _basic(authorization)
+        if authorization and not basic:
+            raise self._refused("these are no credentials that can be passed on")
+        if home.auth is None:
+            raise RegistryError(
+                403, "DENIED", f"the index records no token endpoint of {home.host}; refresh an image from there first"
+            )
+        is_theirs = home.host == self._current.index.home.host
+        async with responses.call(home.host, self._timeout):
+            url = await endpoint(home, home.auth)
+            if is_form and is_theirs:
+                service = {"service": home.auth.service} if home.auth.service else {}
+                data = {**service, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
+                response = await self._client.send("POST", URL(home.auth.realm), data=data)
+            else:
+                url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
+                url = url.extend_query([("scope", scope) for scope in scopes])
+                headers = {"Authorization": f"Basic {basic[1]}"} if is_theirs and basic else {}
+                response = await self._client.send("GET", url, headers)
+            return await self._answer(home, response)
+
+    def _refused(self, why: str) -> RegistryError:
+        return RegistryError(401, "UNAUTHORIZED", why, {"WWW-Authenticate": f'Basic realm="{self._realm}"'})
+
+    def _scopes(self, asked: Iterable[str]) -> tuple[Repository, list[str]]:
+        """The repository whose registry is asked, and the scopes under upstream's names; only ever to pull."""
+        index = self._current.index
+        named = [found[1] for scope in asked for each in scope.split() if (found := _scope(each)) and is_name(found[1])]
+        repositories = [index.locate(name)[1] for name in named] or [index.home]
+        home = repositories[0]
+        return home, [f"repository:{each.path}:pull" for each in repositories if named and each.host == home.host]
+
+    async def _answer(self, home: Repository, response: ClientResponse) -> Response:
+        try:
+            body = await responses.read(response, ANSWER_LIMIT)
+        finally:
+            response.release()
+        if response.status == 401:
+            raise self._refused(f"{home.host} does not accept these credentials")
+        if response.status != 200:
+            unsupported = RegistryError(404, "UNSUPPORTED", f"{home.host} does not give tokens in this way")
+            raise responses.refusal(response, unsupported)
+        answer = responses.decode(response, body, _Answer, strict=False)
+        # Clients written in Go read a whole number or nothing.
+        lifetime = answer.expires_in or 0
+        answer.expires_in = (int(lifetime) if isfinite(lifetime) else 0) or None
+        # containerd reads the one, older clients the other; registries give either.
+        answer.access_token = answer.token = answer.access_token or answer.token
+        return Response(
+            msgspec.json.encode(answer), 200, {**API_VERSION, "Cache-Control": "no-store"}, "application/json"
+        )
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    """An OAuth2 request's fields. Raises RegistryError."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise RegistryError(413, "SIZE_INVALID", "this is no request for a token: it is too long")
+    try:
+        fields = parse_qsl(body.decode(), strict_parsing=True, max_num_fields=32)
+    except ValueError:
+        raise RegistryError(400, "UNSUPPORTED", "a request for a token is a form of fields") from None
+    if "grant_type" not in dict(fields):
+        raise RegistryError(400, "UNSUPPORTED", "a request for a token names its grant_type")
+    return fields
+
+
+def _given(fields: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: fields[name] for name in names if fields.get(name)}

@@ -1,0 +1,207 @@
+"""The endpoints under /v2/ (OCI distribution specification 1.1): what the index knows, and upstream for the rest."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..caching import IMMUTABLE, MOVING, SECONDS
+from ..errors import API_VERSION, RegistryError, UnauthorizedError, UpstreamError
+from ..index.current import Current
+from ..index.image import Image
+from ..index.names import is_digest, is_name, is_tag
+from ..index.repository import Repository
+from ..upstream import responses
+from ..upstream.calls import Upstream
+from . import blobs, known, pagination
+from .known import Lasting, RegistryResponse
+from .manifests import INDEX, Manifests
+from .passthrough import Passthrough
+from .prepared import Prepared
+from .referrers import Referrers
+
+# Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
+_escape = re.compile(rb"%(?!3[Aa])")
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Tags(msgspec.Struct):
+    tags: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a request is about: a name, the image that it is in the index, and where that lives upstream."""
+
+    name: str
+    image: Image | None
+    repository: Repository
+
+
+class Registry:
+    """
+    Without `passthrough` every call upstream is an anonymous one. `public_url` is where clients find this server, if
+    that is known; `patience` is for them, in seconds.
+    """
+
+    def __init__(
+        self,
+        current: Current,
+        upstream: Upstream,
+        manifests: Manifests,
+        prepared: Prepared,
+        passthrough: Passthrough | None,
+        public_url: str,
+        patience: float,
+    ) -> None:
+        self._current = current
+        self._upstream = upstream
+        self._manifests = manifests
+        self._referrers = Referrers(upstream, manifests)
+        self._prepared = prepared
+        self._passthrough = passthrough
+        self._public_url = public_url
+        self._patience = patience
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v2", self._preparing(self.version)),
+            Route("/v2/", self._preparing(self.version)),
+            Route("/v2/_catalog", self.catalogue),
+            Route("/v2/{name:path}/tags/list", self._preparing(self.tags)),
+            Route("/v2/{name:path}/manifests/{reference}", self._preparing(self.manifest)),
+            Route("/v2/{name:path}/blobs/{reference}", self.blob),
+            Route("/v2/{name:path}/referrers/{reference}", self.referrers),
+            Route("/v2/{path:path}", self.nothing),
+        ]
+
+    def _preparing(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            response = await endpoint(request)
+            if isinstance(response, RegistryResponse):
+                self._prepared.keep(request.scope, response)
+            return response
+
+        return respond
+
+    def _target(self, request: Request) -> _Target:
+        """Raises RegistryError, also where a token is needed and not given."""
+        name = request.path_params["name"]
+        if _escape.search(request.scope["raw_path"]) or not is_name(name):
+            raise RegistryError(400, "NAME_INVALID", "a name is lower-case letters and digits, with . _ - / between")
+        registry = request.query_params.get("ns")
+        if registry is None or registry.lower() == self._public_url.partition("://")[2]:
+            image, repository = self._current.index.locate(name)
+        elif located := self._current.index.locate_at(registry, name):
+            image, repository = located
+        else:
+            raise RegistryError(404, "NAME_UNKNOWN", "the index knows nothing of the registry that ns names")
+        if self._passthrough:
+            token = self._passthrough.authorize(request, repository, name)
+            repository = replace(repository, token=token)
+        return _Target(name, image, repository)
+
+    def _admit(self, request: Request) -> None:
+        """What is about no repository needs a token all the same, where one is to be had. Raises RegistryError."""
+        if self._passthrough and self._current.index.home.auth:
+            self._passthrough.authorize(request)
+
+    async def version(self, request: Request) -> Response:
+        self._admit(request)
+        return known.version()
+
+    async def catalogue(self, request: Request) -> Response:
+        self._admit(request)
+        return known.catalogue(request, sorted(self._current.index.images))
+
+    async def tags(self, request: Request) -> Response:
+        target = self._target(request)
+        if target.image and target.image.listing:
+            return known.tags(request, target.name, target.image.listing, Lasting.INDEX)
+        size = pagination.page_size(request.query_params)
+        unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {target.name}")
+        query = pagination.forwarded(request)
+        response, body = await self._upstream.fetch(target.repository, f"tags/list{query}", unknown)
+        part, following = responses.decode(response, body, _Tags).tags or [], pagination.following(response)
+        if size == 0:
+            part, following = [], ""
+        content = {"name": target.name, "tags": part}
+        return known.listing(content, f"/v2/{target.name}/tags/list", following, SECONDS)
+
+    async def manifest(self, request: Request) -> Response:
+        target, reference = self._target(request), request.path_params["reference"]
+        if ":" in reference:
+            return await self._manifest_by_digest(request, target, _digest(request))
+        if not is_tag(reference):
+            raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
+        image, repository = target.image, target.repository
+        if image and (build := known.build(image, reference)):
+            # Some clients lose their token at a redirect, even to the same host.
+            if self._passthrough and request.method == "GET":
+                return known.manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
+            return known.tag(request, image, reference, build, self._public_url)
+        try:
+            if request.method == "HEAD":
+                return known.manifest(request, await self._manifests.describe(repository, reference), SECONDS)
+            return known.manifest(request, await self._manifests.by_tag(repository, reference), SECONDS)
+        except UpstreamError:
+            track = image and image.tracks.get(reference)
+            build = image.by_digest.get(track.digest) if image and track else None
+            if not build or build.gone:
+                raise
+            if request.method == "HEAD":
+                return known.manifest(request, build, SECONDS)
+            return known.redirect(request, build, self._public_url, SECONDS)
+
+    async def _manifest_by_digest(self, request: Request, target: _Target, digest: str) -> Response:
+        build = target.image.by_digest.get(digest) if target.image else None
+        if build and not build.gone and request.method == "HEAD":
+            return known.manifest(request, build, IMMUTABLE, Lasting.INDEX)
+        try:
+            manifest = await self._manifests.by_digest(target.repository, digest)
+        except RegistryError as error:
+            if build and build.gone and error.status == 404:
+                raise RegistryError(404, error.code, f"{digest} is {known.gone_since(build.gone)}") from None
+            raise
+        is_cached = self._manifests.cached(target.repository, digest) is manifest
+        return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY if is_cached else Lasting.NOT)
+
+    async def blob(self, request: Request) -> Response:
+        target, digest = self._target(request), _digest(request)
+        if target.repository.tokenless:
+            return blobs.redirect(target.repository.url(f"blobs/{digest}"), MOVING)
+        return await blobs.relay(self._upstream, target.repository, digest, request, self._patience)
+
+    async def referrers(self, request: Request) -> Response:
+        target, digest = self._target(request), _digest(request)
+        query, wanted = pagination.forwarded(request), request.query_params.get("artifactType")
+        body, following, is_filtered = await self._referrers.of(target.repository, digest, query, wanted)
+        filters = {"OCI-Filters-Applied": "artifactType"} if is_filtered else {}
+        link = pagination.link(f"/v2/{target.name}/referrers/{digest}", following)
+        return Response(body, 200, {**API_VERSION, **link, **filters, "Cache-Control": SECONDS}, INDEX)
+
+    async def nothing(self, request: Request) -> Response:
+        raise HTTPException(404)
+
+    async def unauthorized(self, request: Request, error: Exception) -> Response:
+        """Upstream does not take the token: in passthrough the client is asked for a better one."""
+        assert isinstance(error, UnauthorizedError)  # noqa: S101
+        if self._passthrough:
+            return self._passthrough.challenge(request.path_params.get("name", ""), "invalid_token").response()
+        return error.response()
+
+
+def _digest(request: Request) -> str:
+    digest: str = request.path_params["reference"]
+    if not is_digest(digest):
+        raise RegistryError(400, "DIGEST_INVALID", "a digest is sha256:… or sha512:… in lower-case hexadecimal")
+    return digest

@@ -1,0 +1,110 @@
+"""Reading what upstream sends, trusting none of it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp import ClientResponse
+from yarl import URL
+
+from ..errors import RegistryError, UnauthorizedError, UpstreamError
+
+SMALL, SOON = 16 * 1024, 0.5
+
+T = TypeVar("T")
+
+_is_printable = re.compile(r"[ -~]+\Z").match
+_is_host = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+(?:%25?[A-Za-z0-9]+)?\Z").match
+
+
+@asynccontextmanager
+async def call(host: str, deadline: float) -> AsyncIterator[None]:
+    """Bounds a whole call to `host` in seconds, and makes an UpstreamError of whatever breaks in it."""
+    try:
+        async with asyncio.timeout(deadline):
+            yield
+    except TimeoutError:
+        raise UpstreamError(f"{host} did not answer in time", 504) from None
+    except aiohttp.ClientConnectorError:
+        raise UpstreamError(f"{host} cannot be reached") from None
+    except (aiohttp.ClientError, ValueError) as error:
+        raise UpstreamError(f"{host} broke off or sent no valid answer: {type(error).__name__}") from None
+
+
+async def read(response: ClientResponse, limit: int) -> bytes:
+    """The whole body, as it was sent. Raises UpstreamError if it is longer than `limit` bytes."""
+    declared = header(response.headers, "content-length")
+    if not declared.isdigit() or int(declared) <= limit:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                break
+        else:
+            return bytes(body)
+    raise UpstreamError(f"{response.host} sent more than {limit} bytes")
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """A header that can be sent on, or nothing."""
+    value = headers.get(name, "")
+    return value if _is_printable(value) else ""
+
+
+def forwardable(headers: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name in names if (value := header(headers, name))}
+
+
+def location(response: ClientResponse) -> URL | None:
+    """Where an answer sends us, byte for byte as stated: it may be signed. Raises UpstreamError."""
+    stated = response.headers.get("location", "")
+    if response.status not in (301, 302, 303, 307, 308) or not stated:
+        return None
+    try:
+        url = response.url.join(URL(stated, encoded=True))
+        is_sound = url.scheme in ("http", "https") and url.port and _is_host(url.host or "") and _is_printable(stated)
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        raise UpstreamError(f"{response.host} redirects to what is no http(s) address")
+    return url
+
+
+async def discard(response: ClientResponse) -> None:
+    """Closes an answer; a small rest that is there is read first, so that its connection can be used again."""
+    with suppress(UpstreamError, aiohttp.ClientError, TimeoutError):
+        async with asyncio.timeout(SOON):
+            await read(response, SMALL)
+    response.release()
+
+
+def decode(response: ClientResponse, body: bytes, kind: type[T], strict: bool = True) -> T:
+    """Not `strict`: a number may be a string. Raises UpstreamError."""
+    try:
+        return msgspec.json.decode(body, type=kind, strict=strict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamError(f"{response.host} sent JSON that cannot be read") from None
+
+
+def refusal(response: ClientResponse, unknown: RegistryError) -> RegistryError:
+    """What an answer that is no success means; `unknown` if upstream does not have what was asked for."""
+    host, status = response.host, response.status
+    if status == 401:
+        return UnauthorizedError()
+    if status == 403:
+        return RegistryError(403, "DENIED", "upstream does not give this to you")
+    if status == 416:
+        return RegistryError(
+            416, "SIZE_INVALID", "there is no such range", forwardable(response.headers, "Content-Range")
+        )
+    if status == 429:
+        headers = forwardable(response.headers, "Retry-After")
+        return UpstreamError(f"{host} is asked too often", 429, status, headers)
+    if status in (400, 404, 410):
+        return unknown
+    headers = forwardable(response.headers, "Retry-After") if status == 503 else {}
+    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status, headers)

@@ -1,0 +1,106 @@
+"""Anonymous bearer tokens, one a repository (https://distribution.github.io/distribution/spec/auth/token/)."""
+
+import re
+from time import monotonic
+
+import msgspec
+from yarl import URL
+
+from ..errors import RegistryError, UpstreamError
+from ..index.repository import Auth, Repository
+from . import addresses, responses
+from .cache import Cache
+from .client import Client
+
+CACHE_LIMIT = 16 * 1024 * 1024
+ANSWER_LIMIT = 64 * 1024
+LIFETIME, LONGEST_LIFETIME, MARGIN = 60.0, 3600.0, 10.0
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*(=)[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?')
+
+_is_token = re.compile(r"[!-~]+\Z").match
+
+
+class Token(msgspec.Struct, frozen=True, gc=False):
+    """A token to use until `expires`, in seconds of the monotonic clock."""
+
+    value: str
+    expires: float
+
+
+class _Answer(msgspec.Struct, gc=False):
+    token: str | None = None
+    access_token: str | None = None
+    expires_in: float | None = None
+
+
+class Tokens:
+    """Tokens are kept until shortly before they expire; all who wait for the same one share a request."""
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._tokens: Cache[Repository, Token] = Cache(CACHE_LIMIT, lambda token: 1024 + len(token.value))
+        self._learned: dict[str, Auth] = {}
+
+    async def current(self, repository: Repository) -> str | None:
+        """The token to send, or None as long as nothing says that one is needed."""
+        # What the registry has said itself goes before what was recorded of it: it may have moved since.
+        auth = self._learned.get(repository.host) or repository.auth
+        if auth is None:
+            return None
+        token = self._tokens.get(repository)
+        if token and token.expires <= monotonic():
+            self._tokens.drop(repository)
+        try:
+            return (await self._tokens.load(repository, lambda: self._request(repository, auth))).value
+        except UpstreamError:
+            self._learned.pop(repository.host, None)
+            raise
+
+    async def renewed(self, repository: Repository, challenge: str, refused: str | None) -> str | None:
+        """The token to send after a 401 with this `WWW-Authenticate`."""
+        if learned := bearer(challenge):
+            self._learned[repository.host] = learned
+        token = self._tokens.get(repository)
+        if token and token.value == refused:
+            self._tokens.drop(repository)
+        return await self.current(repository)
+
+    async def _request(self, repository: Repository, auth: Auth) -> Token:
+        async with responses.call(repository.host, self._timeout):
+            url = await endpoint(repository, auth)
+            url = url.extend_query(scope=f"repository:{repository.path}:pull")
+            async with await self._client.send("GET", url) as response:
+                if response.status != 200:
+                    refused = RegistryError(403, "DENIED", "upstream gives no anonymous token")
+                    raise responses.refusal(response, refused)
+                body = await responses.read(response, ANSWER_LIMIT)
+        answer = responses.decode(response, body, _Answer, strict=False)
+        value = answer.token or answer.access_token
+        if not value or not _is_token(value):
+            raise UpstreamError(f"{url.host} sent an answer without a token")
+        stated = answer.expires_in or 0
+        lifetime = min(stated, LONGEST_LIFETIME) if stated > 0 else LIFETIME
+        return Token(value, monotonic() + lifetime - min(MARGIN, lifetime / 2))
+
+
+async def endpoint(repository: Repository, auth: Auth) -> URL:
+    """The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted."""
+    home, url = URL(repository.url("")), URL(auth.realm)
+    if url.scheme not in {"https", home.scheme} or not url.host or url.user or url.password:
+        raise UpstreamError(f"the token endpoint of {repository.host} is not an {home.scheme} address")
+    await addresses.follow(url, home)
+    return url.update_query(service=auth.service) if auth.service else url
+
+
+def bearer(challenge: str) -> Auth | None:
+    """The Bearer challenge of a `WWW-Authenticate` header, which may hold several (RFC 9110, 11.6.1)."""
+    scheme, found = "", dict[str, str]()
+    for word, is_field, quoted, plain in _CHALLENGE.findall(challenge):
+        if not is_field:
+            scheme = word.lower()
+        elif scheme == "bearer":
+            found.setdefault(word.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
+    return Auth(found["realm"], found.get("service")) if found.get("realm") else None
