@@ -26,9 +26,25 @@ def test_neither_half_imports_the_other(half: str, other: str) -> None:
     assert not {other, "tests"} & set(imported(half))
 
 
+FLOORS = ("errors", "index", "telemetry", "upstream", "registry", "site", "app")
+
+
+@pytest.mark.parametrize(("floor", "room"), list(enumerate(FLOORS)))
+def test_no_room_of_the_server_knows_what_is_above_it(floor: int, room: str) -> None:
+    paths = [ROOT / "server" / f"{room}.py", *(ROOT / "server" / room).glob("*.py")]
+    for path in (path for path in paths if path.exists()):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == (2 if path.parent.name == room else 1):
+                names = [node.module] if node.module else [each.name for each in node.names]
+                assert not {str(name).partition(".")[0] for name in names} & set(FLOORS[floor + 1 :]), path
+
+
 @pytest.mark.parametrize(
     ("module", "foreign"),
-    [("server.app", ("oras", "requests", "typer", "univers")), ("generator.cli", ("starlette", "uvicorn", "httpx"))],
+    [
+        ("server.app", ("oras", "requests", "typer", "univers", "jinja2", "httpx")),
+        ("generator.cli", ("starlette", "uvicorn", "aiohttp", "httpx")),
+    ],
 )
 def test_each_half_runs_without_the_packages_of_the_other(module: str, foreign: tuple[str, ...]) -> None:
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in foreign)

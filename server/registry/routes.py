@@ -99,7 +99,7 @@ class Registry:
         if _escape.search(request.scope["raw_path"]) or not is_name(name):
             raise RegistryError(400, "NAME_INVALID", "a name is lower-case letters and digits, with . _ - / between")
         registry = request.query_params.get("ns")
-        if registry is None or registry.lower() == self._public_url.partition("://")[2]:
+        if not registry or registry.lower() == self._public_url.partition("://")[2]:
             image, repository = self._current.index.locate(name)
         elif located := self._current.index.locate_at(registry, name):
             image, repository = located

@@ -44,11 +44,11 @@ async def follow(url: URL, home: URL) -> None:
     """
     Whether we may go on to `url`, told by upstream at `home`: to a public address, or to the network that `home` is in.
 
-    Names that a proxy resolves are its business. Raises UpstreamError.
+    The name of `home` itself is not looked up, nor one that a proxy resolves. Raises UpstreamError.
     """
-    if url.host != home.host:
-        is_proxied = proxy_for(url) is not None
-        await _permit(_stated(_host(url)) if is_proxied else await _networks(_host(url)), url, home)
+    stated = _stated(_host(url))
+    is_open = stated or url.host == home.host or proxy_for(url)
+    await _permit(stated if is_open else await _networks(_host(url)), url, home)
 
 
 async def hand_on(url: URL, home: URL) -> None:

@@ -3,16 +3,7 @@
 from collections.abc import Mapping
 from time import monotonic
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientOSError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    ServerDisconnectedError,
-    TCPConnector,
-)
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
 from ..telemetry import metrics
@@ -45,18 +36,11 @@ class Client:
     async def send(
         self, method: str, url: URL, headers: Mapping[str, str] | None = None, data: Mapping[str, str] | None = None
     ) -> ClientResponse:
-        """An answer to be released or read to its end. Redirects are not followed. Raises aiohttp.ClientError."""
-        try:
-            return await self._send(method, url, headers, data)
-        except (ServerDisconnectedError, ClientOSError) as error:
-            if isinstance(error, ClientConnectorError) or method not in ("GET", "HEAD"):
-                raise
-            # As it may be where upstream closes a connection just as it is used again (RFC 9112, 9.3.1).
-            return await self._send(method, url, headers, data)
+        """
+        An answer to be released or read to its end. Redirects are not followed. Raises aiohttp.ClientError.
 
-    async def _send(
-        self, method: str, url: URL, headers: Mapping[str, str] | None, data: Mapping[str, str] | None
-    ) -> ClientResponse:
+        aiohttp asks once more where upstream closes a connection just as it is used again (RFC 9112, 9.3.1).
+        """
         started, status = monotonic(), "error"
         try:
             response = await self._session.request(

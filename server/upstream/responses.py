@@ -61,12 +61,12 @@ def forwardable(headers: Mapping[str, str], *names: str) -> dict[str, str]:
 
 def location(response: ClientResponse) -> URL | None:
     """Where an answer sends us, byte for byte as stated: it may be signed. Raises UpstreamError."""
-    stated = response.headers.get("location", "")
+    stated = header(response.headers, "location")
     if response.status not in (301, 302, 303, 307, 308) or not stated:
         return None
     try:
         url = response.url.join(URL(stated, encoded=True))
-        is_sound = url.scheme in ("http", "https") and url.port and _is_host(url.host or "") and _is_printable(stated)
+        is_sound = url.scheme in ("http", "https") and url.port and not url.user and _is_host(url.host or "")
     except ValueError:
         is_sound = False
     if not is_sound:

@@ -39,16 +39,15 @@ PAUSES, WINDOW = 3, 2.5
 """Of so many seconds each; a reload takes less."""
 
 PAUSE = 0.002
-PAGES = {
-    "catalogue": "/",
-    "search": "/?q=library-1",
-    "image": "/image-0001",
-    "feed": "/feed.atom",
+DOCUMENTS = {
+    "catalogue": "/index/index.json",
+    "image": "/index/image-0001/index.json",
+    "packages": "/index/image-0001/packages.json",
 }
 
 
 @dataclass(frozen=True)
-class Page:
+class Document:
     """Seconds of the first and of a later one, and bytes."""
 
     first: float
@@ -66,7 +65,7 @@ class Cost:
     lookup: float
     reload: float
     reload_of_one: float
-    pages: dict[str, Page]
+    documents: dict[str, Document]
 
 
 def tags(folder: Path, count: int | None = None) -> list[str]:
@@ -120,14 +119,14 @@ def slowest(generator: Generator, worker: Worker, paths: Sequence[str], meanwhil
     return result.slowest
 
 
-def page(worker: Worker, path: str) -> Page:
+def document(worker: Worker, path: str) -> Document:
     spent: list[float] = []
     with httpx.Client(base_url=f"http://{worker.host}", timeout=60) as client:
         for _ in range(4):
             began = time.perf_counter()
             answer = client.get(path).raise_for_status()
             spent.append(time.perf_counter() - began)
-    return Page(spent[0], statistics.median(spent[1:]), len(answer.content))
+    return Document(spent[0], statistics.median(spent[1:]), len(answer.content))
 
 
 def lookup(generator: Generator, worker: Worker, paths: Sequence[str]) -> tuple[Result, float]:
@@ -144,17 +143,19 @@ def measure(generator: Generator, folder: Path, images: int) -> Cost:
         of_one = reload(worker)
         rewrite(folder, (f"image-{number:04}" for number in range(images)))
         of_all = reload(worker)
-        pages = {name: page(worker, path) for name, path in PAGES.items()}
-        return Cost(images, worker.seconds, resident, statistics.median(lookups) / 1e6, of_all, of_one, pages)
+        documents = {name: document(worker, path) for name, path in DOCUMENTS.items()}
+        return Cost(images, worker.seconds, resident, statistics.median(lookups) / 1e6, of_all, of_one, documents)
 
 
 def tell(cost: Cost) -> None:
-    pages = (f"{name} {1000 * each.later:.0f} ms, {each.size / 1000:.0f} kB" for name, each in cost.pages.items())
+    documents = (
+        f"{name} {1000 * each.later:.0f} ms, {each.size / 1000:.0f} kB" for name, each in cost.documents.items()
+    )
     print(
         f"{cost.images:>5} images: start {cost.start:.2f} s, {cost.resident / 1e6:.0f} MB, "
         f"lookup {1e6 * cost.lookup:.1f} µs of CPU, reload {cost.reload:.2f} s, of one image {cost.reload_of_one:.2f} s"
     )
-    print(f"              {'; '.join(pages)}", flush=True)
+    print(f"              {'; '.join(documents)}", flush=True)
 
 
 def lookups(generator: Generator, small: Path, large: Path) -> None:
@@ -183,7 +184,6 @@ def pauses(generator: Generator, folder: Path, images: int) -> None:
 
         ran = {
             "nothing else (baseline)": [slowest(generator, worker, paths, lambda: None) for _ in range(PAUSES)],
-            "a first search": [slowest(generator, worker, paths, lambda: page(worker, PAGES["search"]))],
             "reloads, one image changed": [reloaded(everything[:1]) for _ in range(PAUSES)],
             "reloads, every image changed": [reloaded(everything) for _ in range(PAUSES)],
         }
@@ -206,7 +206,7 @@ def plot(costs: Sequence[Cost], path: Path) -> None:
     mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "scale", "font.size": 9}
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     builds = [BUILDS * cost.images / 1000 for cost in costs]
-    start, memory, lookup, pages = figure.subplots(2, 2).flat
+    start, memory, lookup, documents = figure.subplots(2, 2).flat
     start.plot(builds, [cost.start for cost in costs], "o-", label="start")
     start.plot(builds, [cost.reload for cost in costs], "s-", label="reload, every image changed")
     start.plot(builds, [cost.reload_of_one for cost in costs], "^-", label="reload, one image changed")
@@ -215,15 +215,15 @@ def plot(costs: Sequence[Cost], path: Path) -> None:
     memory.set(title="Memory after the start", ylabel="MB")
     lookup.plot(builds, [1e6 * cost.lookup for cost in costs], "o-")
     lookup.set(title="HEAD of a known tag, uvicorn included", ylabel="µs of CPU")
-    for name in PAGES:
-        pages.plot(builds, [1000 * cost.pages[name].later for cost in costs], "o-", label=name)
-    pages.set(title="Pages", ylabel="ms")
-    for each in (start, memory, lookup, pages):
+    for name in DOCUMENTS:
+        documents.plot(builds, [1000 * cost.documents[name].later for cost in costs], "o-", label=name)
+    documents.set(title="Files of the index", ylabel="ms")
+    for each in (start, memory, lookup, documents):
         each.set_xlabel("thousand builds")
         each.set_ylim(bottom=0)
         each.grid(alpha=0.3)
     start.legend()
-    pages.legend()
+    documents.legend()
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -241,9 +241,9 @@ def main() -> int:
         few, many = costs[0], costs[-1]
         bars.at_most(3, many.start, f"seconds to start with {many.images} images")
         bars.at_most(400, many.resident / 1e6, "MB resident then")
-        for page in PAGES:
-            times = many.pages[page].later / few.pages[page].later
-            print(f"{page:<12} {times:.2f} times what it takes with {few.images} images")
+        for name in DOCUMENTS:
+            times = many.documents[name].later / few.documents[name].later
+            print(f"{name:<12} {times:.2f} times what it takes with {few.images} images")
         lookups(generator, Path(name) / str(few.images), Path(name) / str(many.images))
         pauses(generator, Path(name) / str(many.images), many.images)
     if given.plot:

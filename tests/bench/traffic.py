@@ -21,7 +21,7 @@ from tests.upstream import ExampleUpstream, blob
 AWAY = frozenset({429, 502, 503, 504})
 """What the server says of an upstream that fails."""
 
-PAGES = ("/", "/?q=openssl", "/nginx", "/feed.atom", "/nginx/feed.atom", "/metrics", "/healthz", "/index/index.json")
+PAGES = ("/", "/index/index.json", "/index/nginx/index.json", "/metrics")
 LARGE = 2 << 20
 
 Visit = Callable[[], Awaitable[None]]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from yarl import URL
 
-from server.upstream.addresses import Network, follow, hand_on, network
 from server.errors import UpstreamError
+from server.upstream.addresses import Network, follow, hand_on, network
 from tests.server.conftest import Serve, error, write
 from tests.upstream import Answer, ExampleUpstream, Fault, redirect
 
@@ -59,10 +60,10 @@ def test_an_address_belongs_to_a_network(address: str, expected: Network) -> Non
 def test_only_the_public_network_and_upstreams_own_are_open(home: str, target: str, is_open: bool) -> None:
     for permit in (follow, hand_on):
         if is_open:
-            asyncio.run(permit(httpx.URL(f"https://{target}/x"), home))
+            asyncio.run(permit(URL(f"https://{target}/x"), URL(f"https://{home}/")))
         else:
             with pytest.raises(UpstreamError, match="not a public address"):
-                asyncio.run(permit(httpx.URL(f"https://{target}/x"), home))
+                asyncio.run(permit(URL(f"https://{target}/x"), URL(f"https://{home}/")))
 
 
 PRIVATE = ["http://10.0.0.1/x", "http://169.254.169.254/latest/meta-data", "http://[fe80::1]/x", "http://0.0.0.0:1/"]

@@ -22,13 +22,13 @@ def test_an_image_that_says_the_same_is_not_loaded_again(index: Path, upstream: 
     write(index, upstream, {name: image(upstream, name) for name in ("nginx", "python")})
     current = Current(index)
     before = current.index
-    changed = image(upstream, "python", package="another")
+    changed = image(upstream, "python", tracks={})
     write(index, upstream, {"nginx": image(upstream, "nginx"), "python": changed})
     assert asyncio.run(current.reload())
     assert current.index is not before
     assert current.index.images["nginx"] is before.images["nginx"]
     assert current.index.images["python"] is not before.images["python"]
-    assert current.index.images["python"].package == "another"
+    assert current.index.images["python"].tracks == {}
 
 
 def test_an_image_that_is_no_longer_refreshed_is_forgotten(index: Path, upstream: ExampleUpstream) -> None:

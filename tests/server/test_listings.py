@@ -91,7 +91,7 @@ def test_tags_of_what_is_not_indexed_are_upstreams_under_our_name(
 
 
 def test_what_containerd_tells_a_mirror_stays_here(client: httpx.Client, upstream: ExampleUpstream) -> None:
-    client.get("/v2/postgres/tags/list?n=1&ns=cgr.dev&last=a")
+    client.get(f"/v2/chainguard/postgres/tags/list?n=1&ns={upstream.host}&last=a")
     assert upstream.requests.matching("/tags/list")[0].query == {"n": "1", "last": "a"}
 
 

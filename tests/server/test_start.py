@@ -45,21 +45,22 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 
 def test_an_index_says_where_its_images_are(index: Path, upstream: ExampleUpstream) -> None:
     loaded = Index(index)
-    assert loaded.repository("nginx").url("x") == f"{upstream.url}/v2/chainguard/nginx/x"
-    assert loaded.repository("nginx").auth is not None
-    assert loaded.repository("postgres").auth == loaded.repository("nginx").auth
-    assert not loaded.repository("postgres").tokenless
-    assert loaded.repository("some/thing").path == "chainguard/some/thing"
+    found = {name: loaded.locate(name)[1] for name in ("nginx", "postgres", "some/thing")}
+    assert found["nginx"].url("x") == f"{upstream.url}/v2/chainguard/nginx/x"
+    assert found["nginx"].auth is not None
+    assert found["postgres"].auth == found["nginx"].auth
+    assert not found["postgres"].tokenless
+    assert found["some/thing"].path == "chainguard/some/thing"
 
 
 def test_no_auth_in_the_index_means_that_no_token_is_needed(index: Path, upstream: ExampleUpstream) -> None:
     write(index, upstream, {"nginx": image(upstream, "nginx", auth=None)})
-    assert Index(index).repository("nginx").tokenless
+    assert Index(index).locate("nginx")[1].tokenless
 
 
 def test_fields_that_are_not_known_are_ignored(index: Path, upstream: ExampleUpstream) -> None:
     write(index, upstream, {"nginx": image(upstream, "nginx", colour="green")})
-    assert Index(index).images["nginx"].package == "nginx"
+    assert Index(index).images["nginx"].tags.keys() == {"1.27.3", "1.27.4"}
 
 
 DIGEST = "sha256:" + "0" * 64

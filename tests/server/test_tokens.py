@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.registry import manifests
 from server.index.repository import Auth
+from server.registry import manifests
 from server.upstream.tokens import bearer
 from tests.server.conftest import Serve, error, image, write
 from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Reset, redirect
