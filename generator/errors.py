@@ -1,5 +1,10 @@
 """Everything the generator raises on purpose. Messages say what, where and what to do."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generator.resolve.package import Package
+
 
 class ReverseRegistryError(Exception):
     """Base of all expected failures; its text is shown to the user as it stands."""
@@ -22,7 +27,16 @@ class MalformedError(ReverseRegistryError):
 
 
 class VersionUnknownError(ReverseRegistryError):
-    """A build's version cannot be told; the text is the reason."""
+    """A build's version cannot be told. `reason` is the same for every such build, `candidates` are its own."""
+
+    def __init__(self, message: str, reason: str, candidates: "tuple[Package, ...]") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.candidates = candidates
+
+
+class NoneFitsError(VersionUnknownError):
+    """No package fits: another document about the build may list one that does."""
 
 
 class UpstreamError(ReverseRegistryError):

@@ -7,9 +7,8 @@ import msgspec
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError, VersionUnknownError
 from generator.images import Image
 from generator.observe import Sighted
-from generator.record.index import Build, Sbom, utc
-from generator.record.version import Version
-from generator.resolve import Resolution, Snapshot, resolve
+from generator.record.index import Build, Sbom, Unknown, utc
+from generator.resolve import Resolution, Snapshot, resolve, unknown
 from generator.resolve.main_package import main_package
 from generator.resolve.package import parse_purl
 from generator.upstream import Client
@@ -46,26 +45,31 @@ def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
         sbom=Sbom(kind=source.kind, format=source.format, digest=source.digest, verified=False, identity=None)
         if source
         else None,
+        label=resolution.label or None,
+        unknown=resolution.unknown,
     )
-    packages = frozenset(each.purl.removeprefix("pkg:") for each in resolution.packages)
-    return Learned(build, packages if source else None, resolution.reason)
+    packages = resolution.packages
+    recorded = None if packages is None else frozenset(each.recorded for each in packages)
+    return Learned(build, recorded, resolution.message)
 
 
 def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
-    """A build whose packages are recorded but whose main package was not clear, after images.toml has named it."""
-    installed = [package for each in packages if (package := parse_purl(f"pkg:{each}"))]
+    """A build derived anew from its recorded packages: its main package was not clear, or images.toml has changed."""
+    read = (parse_purl(f"pkg:{each}", image.package_type) for each in packages)
+    installed = [package for package in read if package]
     try:
-        package = main_package(installed, image.package, "", image.names)
-        Version(package.type, package.version)
-    except (VersionUnknownError, ValueError):
-        return build
-    return msgspec.structs.replace(build, version=package.version, purl=package.purl)
+        package = main_package(installed, image.package, build.label or "", image.names)
+    except VersionUnknownError as error:
+        candidates = tuple(candidate.recorded for candidate in error.candidates)
+        unclear = Unknown(reason=error.reason, candidates=candidates)
+        return msgspec.structs.replace(build, version=None, purl=None, unknown=unclear)
+    return msgspec.structs.replace(build, version=package.version, purl=package.purl, unknown=None)
 
 
 def _resolve(snapshot: Snapshot, image: Image) -> Resolution:
     try:
-        return resolve(snapshot, image.names, image.package)
+        return resolve(snapshot, image)
     except TransientError:
         raise
     except (UpstreamError, MalformedError) as error:
-        return Resolution(None, frozenset(), None, str(error))
+        return unknown(str(error))

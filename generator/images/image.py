@@ -35,6 +35,11 @@ class Image:
         """What the main package may be called after: the image here, then the repository upstream."""
         return tuple(dict.fromkeys((self.name.rpartition("/")[2], self.repository.path.rpartition("/")[2])))
 
+    @property
+    def package_type(self) -> str:
+        """The purl type that `package` is of; "" where it is a bare name, of any type that is installed."""
+        return (self.package or "").rpartition("/")[0].partition("/")[0].lower()
+
     def horizon(self, now: datetime) -> datetime:
         """How far back history is to be read."""
         if self.since == "always":

@@ -5,15 +5,18 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from generator.document import decode, printable
 from generator.errors import MalformedError
-from generator.resolve.formats import Format, of_predicate, raw
+from generator.resolve.formats import Format, of_document, of_predicate
 
 DSSE = "application/vnd.dsse.envelope.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle"
+
+# cosign's predicate for anything, an SBOM included (cosign, specs/COSIGN_PREDICATE_SPEC.md).
+_ANYTHING = frozenset({"https://cosign.sigstore.dev/attestation/v1", "cosign.sigstore.dev/attestation/v1"})
 
 
 # DSSE, envelope.md: either alphabet of base64 is to be accepted.
@@ -84,7 +87,47 @@ def unwrap(statement: Statement, subject: str, what: str) -> tuple[Format, bytes
     algorithm, _, hex_ = subject.partition(":")
     if not any((item.digest or {}).get(algorithm, "").lower() == hex_ for item in statement.subject):
         raise MalformedError(f"{what}: the attestation's subject is not {subject}")
-    format_ = of_predicate(statement.predicate_type)
+    document = _unwrapped(statement.predicate, what)
+    is_open = statement.predicate_type in _ANYTHING
+    format_ = of_document(document) if is_open else of_predicate(statement.predicate_type)
     if format_ is None:
         raise MalformedError(f"{what}: no packages in a predicate {printable(statement.predicate_type)!r}")
-    return format_, raw(statement.predicate)
+    return format_, document
+
+
+def may_list(predicate_type: str) -> bool:
+    """Whether a predicate of that type may name packages; "" where the type is not known beforehand."""
+    return not predicate_type or predicate_type in _ANYTHING or of_predicate(predicate_type) is not None
+
+
+class _Wrapped(Struct, frozen=True):
+    data: msgspec.Raw | None = field(default=None, name="Data")
+
+
+def _unwrapped(predicate: msgspec.Raw, what: str) -> bytes:
+    """The document that a predicate is, or that cosign 1 put into one: `{"Data": …}`, as JSON or its text."""
+    data = _text(bytes(predicate), what)
+    if data[:1] == b"{" and (inner := decode(data, _Wrapped, what).data) is not None:
+        return _text(bytes(inner), what)
+    return data
+
+
+def _text(data: bytes, what: str) -> bytes:
+    return decode(data, str, what).encode() if data[:1] == b'"' else data
+
+
+class _Marks(Struct, frozen=True, rename="camel"):
+    type: object = field(default=None, name="_type")
+    payload_type: object = None
+    dsse_envelope: object = None
+
+
+def opener_of(data: bytes) -> Open | None:
+    """How a document of no telling media type is opened; None where it is no attestation."""
+    try:
+        marks = decode(data, _Marks, "")
+    except MalformedError:
+        return None
+    if marks.dsse_envelope:
+        return open_bundle
+    return open_dsse if marks.payload_type else open_statement if marks.type else None

@@ -8,17 +8,22 @@ from dataclasses import dataclass
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
 from generator.record.index import Kind
-from generator.resolve.envelope import Open, opener
-from generator.resolve.formats import FORMATS, Format, of_media_type, of_predicate
+from generator.reference import is_tag
+from generator.resolve.envelope import Open, may_list, opener
+from generator.resolve.formats import FORMATS, SPDX, Format, of_media_type, of_predicate
 from generator.resolve.snapshot import REFERENCE_TYPE, Snapshot
 from generator.upstream import Client, Descriptor
-from generator.upstream.client import Fetched
 
 _PREDICATE_ANNOTATIONS = (
     "predicateType",
     "in-toto.io/predicate-type",
     "dev.sigstore.bundle.predicateType",
 )
+_TITLE = "org.opencontainers.image.title"
+_JSON = frozenset({"application/json", "text/json"})
+_SIGNATURES = ("signature", ".sig.", "+sig")
+# Registries set no bound to what anyone may attach. Beyond so many, the likeliest are looked at.
+_MOST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,18 @@ Home = Callable[[Snapshot, str], Iterator[Attachment]]
 
 
 def buildkit(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
-    """Attestation manifests inside the image index itself (BuildKit, attestation-storage.md)."""
-    for descriptor in snapshot.top.manifest.manifests:
+    """Attestation manifests inside the image index itself (BuildKit, attestation-storage.md).
+
+    The first SPDX document is about the image; those behind it are about the stages it was built in.
+    """
+    for descriptor in snapshot.entries:
         if (
             descriptor.annotation(REFERENCE_TYPE) == "attestation-manifest"
             and descriptor.annotation("vnd.docker.reference.digest") == subject
         ):
-            yield from _layers("buildkit", subject, snapshot.client.manifest(descriptor))
+            layers = snapshot.client.manifest(descriptor).manifest.layers
+            stages = [layer for layer in layers if of_predicate(_predicate(layer)) is SPDX][1:]
+            yield from _opened("buildkit", subject, [layer for layer in layers if layer not in stages])
 
 
 def cosign_attestation(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
@@ -59,55 +69,69 @@ def cosign_sbom(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
 
 
 def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
-    """OCI 1.1 referrers, or their fallback tag (distribution-spec, "Listing Referrers")."""
+    """OCI 1.1 referrers, or their fallback tag (distribution-spec, "Listing Referrers").
+
+    What a listing says of a referrer's type may be missing, empty or somebody's own word: then its manifest tells.
+    """
     client = snapshot.client
-    for referrer in sorted(client.referrers(subject), key=_rank):
-        type_ = referrer.artifact_type or ""
-        if not (of_media_type(type_) or opener(type_)) or not _may_help(referrer):
-            continue
-        manifest = client.manifest(referrer).manifest
+    likely = [referrer for referrer in client.referrers(subject) if _is_likely(referrer)]
+    for referrer in sorted(likely, key=lambda each: (_rank(each), _unlikeliness(each), each.digest))[:_MOST]:
+        fetched = client.manifest(referrer)
+        manifest = fetched.manifest
         if manifest.subject is None or manifest.subject.digest != subject:
             continue
-        for layer in manifest.layers:
-            plain = of_media_type(layer.media_type) or of_media_type(type_)
-            wrapped = opener(layer.media_type) or (None if plain else opener(type_))
-            format_ = of_predicate(_predicate(layer) or _predicate(referrer)) if wrapped else plain
-            yield Attachment("referrer", subject, layer, wrapped, format_)
+        types = (referrer.artifact_type, manifest.artifact_type, manifest.config and manifest.config.media_type)
+        type_ = next((type_ for type_ in types if type_ and (of_media_type(type_) or opener(type_))), "")
+        yield from _opened("referrer", subject, manifest.layers, type_, _predicate(referrer))
 
 
 HOMES: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, referrers)
 
 
-def attachments(snapshot: Snapshot, reasons: list[str]) -> Iterator[Attachment]:
+def attachments(snapshot: Snapshot, reasons: list[str]) -> Iterator[list[Attachment]]:
     """Everything attached to the build, home by home, for the platform's image first and then for the index.
 
     A home that is not as it should be is passed over and named in `reasons`; raises `TransientError`.
     """
     for subject in snapshot.subjects:
         for home in HOMES:
+            found: dict[str, Attachment] = {}
             try:
-                yield from home(snapshot, subject)
+                for attachment in home(snapshot, subject):
+                    found.setdefault(attachment.blob.digest, attachment)
             except TransientError:
                 raise
             except (UpstreamError, MalformedError) as error:
                 reasons.append(str(error))
+            yield list(found.values())
 
 
 def _tagged(kind: Kind, client: Client, subject: str, suffix: str) -> Iterator[Attachment]:
+    tag = subject.replace(":", "-", 1) + suffix
+    if not is_tag(tag):
+        return
     try:
-        fetched = client.manifest(subject.replace(":", "-", 1) + suffix)
+        fetched = client.manifest(tag)
     except NotFoundError:
         return
-    yield from _layers(kind, subject, fetched)
+    yield from _opened(kind, subject, fetched.manifest.layers)
 
 
-def _layers(kind: Kind, subject: str, fetched: Fetched) -> Iterator[Attachment]:
-    for layer in sorted(fetched.manifest.layers, key=_rank):
-        wrapped = opener(layer.media_type)
-        plain = of_media_type(layer.media_type)
-        if (wrapped and _may_help(layer)) or plain:
-            format_ = of_predicate(_predicate(layer)) if wrapped else plain
-            yield Attachment(kind, subject, layer, wrapped, format_)
+def _opened(
+    kind: Kind, subject: str, layers: "tuple[Descriptor, ...] | list[Descriptor]", type_: str = "", predicate: str = ""
+) -> Iterator[Attachment]:
+    """The layers that may name packages. `type_` and `predicate` are their manifest's, where a layer does not say."""
+    for layer in sorted(layers, key=lambda layer: (_rank(layer), layer.digest)):
+        stated = _predicate(layer) or predicate
+        plain = of_media_type(layer.media_type) or of_media_type(type_)
+        wrapped = opener(layer.media_type) or (None if plain else opener(type_))
+        if wrapped:
+            if may_list(stated):
+                yield Attachment(kind, subject, layer, wrapped, of_predicate(stated))
+        elif plain:
+            yield Attachment(kind, subject, layer, None, plain)
+        elif kind == "referrer" and _may_be_json(layer):
+            yield Attachment(kind, subject, layer, None, None)
 
 
 def _rank(descriptor: Descriptor) -> int:
@@ -115,11 +139,24 @@ def _rank(descriptor: Descriptor) -> int:
     return FORMATS.index(format_) if format_ else len(FORMATS)
 
 
+def _unlikeliness(referrer: Descriptor) -> int:
+    """Among referrers of no known format: attestations, then what calls itself an SBOM, then what says nothing."""
+    type_ = (referrer.artifact_type or "").lower()
+    if opener(type_):
+        return 0
+    if any(word in type_ for word in ("sbom", "spdx", "cyclonedx", "bom")):
+        return 1
+    return 2 if not type_ or "vnd.oci." in type_ else 3
+
+
+def _is_likely(referrer: Descriptor) -> bool:
+    type_ = (referrer.artifact_type or "").lower()
+    return may_list(_predicate(referrer)) and not any(word in type_ for word in _SIGNATURES)
+
+
+def _may_be_json(layer: Descriptor) -> bool:
+    return layer.media_type.partition(";")[0].strip().lower() in _JSON or layer.annotation(_TITLE).endswith(".json")
+
+
 def _predicate(descriptor: Descriptor) -> str:
     return next(filter(None, map(descriptor.annotation, _PREDICATE_ANNOTATIONS)), "")
-
-
-def _may_help(descriptor: Descriptor) -> bool:
-    """Whether the annotations leave it open that packages are named inside."""
-    predicate = _predicate(descriptor)
-    return not predicate or of_predicate(predicate) is not None

@@ -1,17 +1,22 @@
 """One build as it stands upstream; what lies behind its manifest is fetched when first asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 
 from generator.document import decode
-from generator.errors import MalformedError
+from generator.errors import MalformedError, TransientError, UpstreamError
 from generator.upstream import Client, Descriptor, ImageConfig, Manifest
 from generator.upstream.client import Fetched
 from generator.upstream.manifest import INDEXES, MANIFESTS, parse_time
 
 REFERENCE_TYPE = "vnd.docker.reference.type"
 _PREFERRED = "linux/amd64"
+_CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+_UNKNOWN = frozenset({"", "unknown"})
+# What does not say its platform, and an index inside the index, cost requests each: of a sound index there are few.
+_MOST = 16
 
 
 class Snapshot:
@@ -25,21 +30,48 @@ class Snapshot:
     def digest(self) -> str:
         return self.top.digest
 
-    @cached_property
-    def children(self) -> Mapping[str, Descriptor]:
-        """The image of each platform of an index; BuildKit's attestation manifests are none."""
-        return {
-            str(child.platform): child
-            for child in self.top.manifest.manifests
-            if child.media_type in MANIFESTS
-            and child.platform
-            and child.platform.os not in {"", "unknown"}
-            and not child.annotation(REFERENCE_TYPE)
-        }
-
     @property
     def is_index(self) -> bool:
         return self.top.media_type in INDEXES
+
+    @cached_property
+    def listings(self) -> tuple[Fetched, ...]:
+        """The index, and the indexes that it lists; what those list in turn is not looked at."""
+        nested = (entry for entry in self.top.manifest.manifests if entry.media_type in INDEXES)
+        opened = (self.client.manifest(entry) for entry in islice(nested, _MOST))
+        return (self.top, *(fetched for fetched in opened if fetched.media_type in INDEXES))
+
+    @property
+    def entries(self) -> Iterator[Descriptor]:
+        """Everything listed: images, and what is attached to them."""
+        for listing in self.listings:
+            yield from listing.manifest.manifests
+
+    @cached_property
+    def children(self) -> Mapping[str, Descriptor]:
+        """The image of each platform of an index; BuildKit's attestation manifests are none."""
+        images = [entry for entry in self.entries if entry.media_type in MANIFESTS]
+        images = [entry for entry in images if not entry.annotation(REFERENCE_TYPE)]
+        stated = {str(image.platform): image for image in images if image.platform and image.platform.os}
+        silent = [image for image in images if not (image.platform and image.platform.os)]
+        found = {platform: image for image in silent[:_MOST] if (platform := self._platform_of(image))}
+        return {
+            platform: image
+            for platform, image in (found | stated).items()
+            if platform.partition("/")[0] not in _UNKNOWN
+        }
+
+    def _platform_of(self, image: Descriptor) -> str:
+        """By the image's configuration; "" where it is no image."""
+        try:
+            config = self.client.manifest(image).manifest.config
+            if config is None or config.media_type not in _CONFIGS:
+                return ""
+            return self._read_config(config).platform
+        except TransientError:
+            raise
+        except (UpstreamError, MalformedError):
+            return ""
 
     @cached_property
     def child_descriptor(self) -> Descriptor:
@@ -61,10 +93,14 @@ class Snapshot:
 
     @cached_property
     def config(self) -> ImageConfig:
-        what = f"{self.client.repository}@{self.child_digest}: config"
         if self.child.config is None:
-            raise MalformedError(f"{what}: there is none")
-        return decode(self.client.blob(self.child.config), ImageConfig, what)
+            raise MalformedError(f"{self.client.repository}@{self.child_digest}: config: there is none")
+        return self._read_config(self.child.config)
+
+    def _read_config(self, descriptor: Descriptor) -> ImageConfig:
+        return decode(
+            self.client.blob(descriptor), ImageConfig, f"{self.client.repository}: config {descriptor.digest}"
+        )
 
     @cached_property
     def platforms(self) -> dict[str, str]:
@@ -79,5 +115,9 @@ class Snapshot:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The digests that attachments may be about, in the order to look."""
-        return tuple(dict.fromkeys((self.child_digest, self.digest)))
+        """The digests that attachments may be about, in the order to look: the image, and the indexes it is in."""
+        within = [listing.digest for listing in self.listings if self._lists_child(listing)]
+        return tuple(dict.fromkeys((self.child_digest, *reversed(within), self.digest)))
+
+    def _lists_child(self, listing: Fetched) -> bool:
+        return any(entry.digest == self.child_digest for entry in listing.manifest.manifests)

@@ -139,7 +139,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         except UpstreamError:
             # 404 where the API is unknown, by the specification; registries say 400, 405 or 406 too.
             try:
-                return self.manifest(digest.replace(":", "-", 1)).manifest.manifests
+                return self.manifest(_fallback_tag(digest)).manifest.manifests
             except NotFoundError:
                 return ()
 
@@ -247,6 +247,12 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
 
     def _manifest_url(self, reference: str) -> str:
         return f"{self.prefix}://{self.container.manifest_url(reference)}"
+
+
+def _fallback_tag(digest: str) -> str:
+    """Where referrers are listed without the API: at most 32 and 64 characters (distribution-spec, "Referrers Tag")."""
+    algorithm, _, hex_ = digest.partition(":")
+    return f"{algorithm[:32]}-{hex_[:64]}"
 
 
 def _following(url: str, response: requests.Response) -> str:

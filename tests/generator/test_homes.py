@@ -224,16 +224,17 @@ def test_an_sbom_goes_before_what_merely_names_versions_wherever_it_lives(referr
 
 
 @pytest.mark.parametrize(
-    ("order", "best"), [(("slsa", "apko"), "apko"), (("slsa", "apko", "cyclonedx", "spdx"), "spdx")]
+    ("order", "best", "downloads"),
+    [(("slsa", "apko"), "apko", 2), (("slsa", "apko", "spdx"), "spdx", 2), (("slsa", "cyclonedx", "spdx"), "spdx", 3)],
 )
-def test_of_one_manifest_s_attestations_the_best_is_downloaded_alone(
-    demo: Demo, order: tuple[str, ...], best: str
+def test_of_one_manifest_s_attestations_those_of_the_best_rank_are_downloaded_alone(
+    demo: Demo, order: tuple[str, ...], best: str, downloads: int
 ) -> None:
     demo.att(CHILD.digest, *map(attested, order))
     learned = demo.learned(IMAGE.top())
     assert learned.build.sbom
     assert learned.build.sbom.format == best
-    assert demo.downloads() == 2
+    assert demo.downloads() == downloads
 
 
 def test_a_build_s_parameters_that_are_no_packages_are_left_out(demo: Demo) -> None:
@@ -454,4 +455,6 @@ def test_a_version_that_the_distribution_does_not_know_is_a_reason(demo: Demo) -
     assert learned.build.version is None
     assert learned.build.sbom
     assert set(learned.packages or ()) == {"apk/wolfi/demo@v1.2"}
-    assert learned.reason == "'v1.2' is no version by the rules of apk"
+    assert learned.build.unknown
+    assert learned.build.unknown.reason == "the version of demo is none by the rules of apk"
+    assert "candidates: demo v1.2" in learned.reason

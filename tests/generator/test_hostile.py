@@ -13,7 +13,10 @@ from generator.document import printable
 from generator.errors import MalformedError, ReverseRegistryError
 from generator.images import parse
 from generator.resolve.envelope import open_bundle, open_dsse, open_statement, unwrap
-from generator.resolve.formats import read_apko, read_cyclonedx, read_slsa, read_spdx
+from generator.resolve.formats.apko import read_apko
+from generator.resolve.formats.cyclonedx import read_cyclonedx
+from generator.resolve.formats.slsa import read_slsa
+from generator.resolve.formats.spdx import read_spdx
 from generator.resolve.main_package import main_package
 from generator.resolve.package import Package, parse_pin, parse_purl
 from generator.upstream.auth import Realm, _token

@@ -222,7 +222,7 @@ def test_a_mistake_in_images_toml_is_one_line_and_nothing_is_written(nginx: Inde
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"reverse-registry: {nginx.folder}/images.toml: [images.nginx]: unknown key 'track' (did you mean tracks?); "
-        "allowed: repository, package, version-label, tracks, constraint, since, frozen\n"
+        "allowed: repository, package, version-label, tracks, constraint, since, frozen, trust\n"
     )
     assert nginx.content() == {}
     assert len(nginx.upstream.requests) == 0

@@ -1,0 +1,111 @@
+"""The documents of a build, each verified to be about it, read one place at a time and no sooner than asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from generator.errors import MalformedError, TransientError, UpstreamError
+from generator.record.index import FormatName, Kind
+from generator.resolve.envelope import opener_of, unwrap
+from generator.resolve.formats import FORMATS, Format, of_document
+from generator.resolve.homes import Attachment, attachments
+from generator.resolve.package import Package
+from generator.resolve.snapshot import Snapshot
+
+# Of documents that one place keeps of one image; beyond so many they are copies of each other, or a nuisance.
+_MOST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What packages were read from: the attachment's kind, the document's format, and the digest of the blob."""
+
+    kind: Kind
+    format: FormatName
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that lists packages."""
+
+    kind: Kind
+    format: Format
+    digest: str
+    packages: frozenset[Package]
+
+    @property
+    def source(self) -> Source:
+        return Source(self.kind, self.format.name, self.digest)
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Its place among others of the same rank, whatever order a registry lists them in."""
+        return FORMATS.index(self.format), -len(self.packages), self.digest
+
+
+_Found = tuple[Format, int, Attachment | Document]
+
+
+class Documents:
+    """`wanted` is a purl type to read beside the installed ones. What could not be read is named in `reasons`."""
+
+    def __init__(self, snapshot: Snapshot, wanted: str, reasons: list[str]) -> None:
+        self._snapshot = snapshot
+        self._wanted = wanted
+        self._reasons = reasons
+        self._others: list[_Found] = []
+
+    def sboms(self) -> Iterator[list[Document]]:
+        """Those of one place and subject at a time; what is no SBOM is left for `others`."""
+        for place, found in enumerate(attachments(self._snapshot, self._reasons)):
+            named = [each for each in found if each.format and not each.format.is_sbom]
+            self._others += [(each.format, place, each) for each in named if each.format]
+            read = [self._document(each) for each in islice((each for each in found if each not in named), _MOST)]
+            documents = [document for document in read if document]
+            self._others += [
+                (document.format, place, document) for document in documents if not document.format.is_sbom
+            ]
+            if sboms := [document for document in documents if document.format.is_sbom]:
+                yield sboms
+
+    def others(self) -> Iterator[list[Document]]:
+        """Those of one format, place and subject at a time."""
+        ordered = sorted(self._others, key=_rank)
+        for _, group in groupby(ordered, key=_rank):
+            found = (each for _, _, each in islice(group, _MOST))
+            read = [each if isinstance(each, Document) else self._document(each) for each in found]
+            if documents := [document for document in read if document]:
+                yield documents
+
+    def _document(self, attachment: Attachment) -> Document | None:
+        """None where it is not what it should be or lists no package."""
+        try:
+            format_, packages = self._read(attachment)
+        except TransientError:
+            raise
+        except (UpstreamError, MalformedError) as error:
+            self._reasons.append(str(error))
+            return None
+        digest = attachment.blob.digest
+        if not packages:
+            self._reasons.append(f"the {format_.name} document {digest} names no installed package")
+            return None
+        return Document(attachment.kind, format_, digest, packages)
+
+    def _read(self, attachment: Attachment) -> tuple[Format, frozenset[Package]]:
+        what = f"{self._snapshot.client.repository}: {attachment.kind} {attachment.blob.digest}"
+        data = self._snapshot.client.blob(attachment.blob)
+        open_, format_ = attachment.open, attachment.format
+        if open_ is None and format_ is None:
+            open_, format_ = opener_of(data), of_document(data)
+        if open_ is not None:
+            format_, data = unwrap(open_(data, what), attachment.subject, what)
+        if format_ is None:
+            raise MalformedError(f"{what}: of no known format")
+        return format_, format_.read(data, what, self._wanted)
+
+
+def _rank(found: _Found) -> tuple[int, int]:
+    format_, place, _ = found
+    return FORMATS.index(format_), place

@@ -1,0 +1,50 @@
+"""SPDX 2 (spdx-spec v2.3, chapters 7 and 11)."""
+
+from msgspec import Struct, field
+
+from generator.document import decode
+from generator.resolve.formats.purls import purls
+from generator.resolve.package import Package
+
+# What stands on the left of these is used to make what stands on the right, and need not be in it.
+_NOT_INSTALLED = frozenset(
+    {
+        "BUILD_DEPENDENCY_OF",
+        "BUILD_TOOL_OF",
+        "DEV_DEPENDENCY_OF",
+        "DEV_TOOL_OF",
+        "TEST_DEPENDENCY_OF",
+        "TEST_TOOL_OF",
+    }
+)
+
+
+class _Reference(Struct, frozen=True, rename="camel"):
+    reference_type: str = ""
+    reference_locator: str = ""
+
+
+class _SpdxPackage(Struct, frozen=True, rename="camel"):
+    id: str = field(default="", name="SPDXID")
+    external_refs: tuple[_Reference, ...] | None = None
+
+
+class _Relationship(Struct, frozen=True, rename="camel"):
+    spdx_element_id: str = ""
+    relationship_type: str = ""
+
+
+class _Document(Struct, frozen=True, rename="camel"):
+    spdx_version: str
+    packages: tuple[_SpdxPackage, ...] | None = None
+    relationships: tuple[_Relationship, ...] | None = None
+
+
+def read_spdx(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
+    """Installed packages alone: images, layers, recipes and upstream sources have purls of other types (or none)."""
+    document = decode(data, _Document, what)
+    related = document.relationships or ()
+    tools = {each.spdx_element_id for each in related if each.relationship_type in _NOT_INSTALLED} - {""}
+    installed = (package for package in document.packages or () if package.id not in tools)
+    references = (reference for package in installed for reference in package.external_refs or ())
+    return purls((each.reference_locator for each in references if each.reference_type == "purl"), wanted)
