@@ -1,5 +1,6 @@
 """git, as a command run in a folder."""
 
+import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,13 +8,17 @@ from pathlib import Path
 from generator.document import printable
 from generator.errors import ConfigurationError, StorageError
 
+# Nobody may be there to be asked for a password, and what git says is read here.
+_UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
 
 class GitError(StorageError):
-    """git refused; `said` is what it had to say, on one line."""
+    """git refused; `said` is what it had to say, on one line, and `output` what it printed for programs."""
 
-    def __init__(self, folder: Path, command: str, said: str) -> None:
+    def __init__(self, folder: Path, command: str, said: str, output: str = "") -> None:
         super().__init__(f"{folder}: git {command} failed: {said}")
         self.said = said
+        self.output = output
 
 
 def git(folder: Path, command: str, *arguments: str, options: Iterable[str] = (), text: str = "") -> str:
@@ -23,14 +28,14 @@ def git(folder: Path, command: str, *arguments: str, options: Iterable[str] = ()
     """
     words = ["git", "-C", str(folder), *options, command, *arguments]
     try:
-        done = subprocess.run(words, capture_output=True, check=True, input=text.encode())  # noqa: S603
+        done = subprocess.run(words, capture_output=True, check=True, input=text.encode(), env=os.environ | _UNATTENDED)  # noqa: S603
     except FileNotFoundError:
         raise ConfigurationError("git is not installed, and this needs it") from None
     except OSError as error:
         raise GitError(folder, command, str(error.strerror)) from None
     except subprocess.CalledProcessError as error:
         said = (error.stderr.strip() or error.stdout.strip()).decode(errors="replace").removeprefix("fatal: ")
-        raise GitError(folder, command, printable(said, 500)) from None
+        raise GitError(folder, command, printable(said, 500), error.stdout.decode(errors="replace")) from None
     return done.stdout.decode(errors="surrogateescape")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.example import ROOT
 from tests.hostile.texts import LINES, WORDS, acting, coded, is_command
-from tests.publish.test_publish import git
+from tests.publish.repository import git
 from tests.query.test_output import on_terminal
 from tests.upstream import Answer, Build, Content, ExampleUpstream, Fault, Package, index
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.example import INDEX
 from tests.generator.test_interrupt import until_quiet
-from tests.publish.test_publish import git
+from tests.publish.repository import git
 from tests.upstream import Build, ExampleUpstream, Fault, Hang, Package
 from tests.upstream.images import NGINX
 from tests.workflows.workflow import VENV, Job, Step, workflow

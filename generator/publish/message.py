@@ -1,0 +1,72 @@
+"""What is new in an index, as the message of a commit."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from generator.record.index import Build
+
+_SUBJECT = 72
+_MOST = 5
+
+# All that names, tags and the versions of apk, deb and rpm are made of; anything else could mention somebody or close
+# an issue.
+_FOREIGN = re.compile(r"[^A-Za-z0-9._+~:/^-]")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The builds of an image that its last commit did not have, and the versions that it had."""
+
+    name: str
+    builds: tuple[Build, ...]
+    known: frozenset[str]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """New ones, newest first."""
+        new = (build.version for build in reversed(self.builds) if build.version and build.version not in self.known)
+        return tuple(dict.fromkeys(new))
+
+    @property
+    def rebuilds(self) -> int:
+        """Builds of versions that were known before, or of none."""
+        return sum(not build.version or build.version in self.known for build in self.builds)
+
+
+def message(news: Iterable[News]) -> str:
+    """A subject of at most 72 characters; below it a line for each build, or one for all of an image that has many."""
+    news = [each for each in news if each.builds]
+    parts = [f"{_plain(each.name)} {_plain(version)}" for each in news for version in each.versions]
+    rebuilds = sum(each.rebuilds for each in news)
+    for count in range(len(parts), -1, -1):
+        more = len(parts) - count
+        rest = [_count(more, "more version")] if more else []
+        rest += [_count(rebuilds, "rebuild")] if rebuilds else []
+        subject = " and ".join(filter(None, (", ".join(parts[:count] + rest[:-1]), *rest[-1:])))
+        if len(subject) <= _SUBJECT:
+            break
+    lines = [line for each in news for line in _lines(each)]
+    return "\n".join((subject or "Bring the pages of the index up to date", "", *lines)).rstrip() + "\n"
+
+
+def _lines(news: News) -> list[str]:
+    name = _plain(news.name)
+    if len(news.builds) <= _MOST:
+        return [
+            f"{name} {_plain(build.version)} on {_plain(build.track)}: {build.digest}"
+            for build in reversed(news.builds)
+        ]
+    versions = [_plain(version) for version in news.versions]
+    named = ", ".join(versions[:_MOST]) + (f" and {len(versions) - _MOST} more" if len(versions) > _MOST else "")
+    return [
+        f"{name}: {_count(len(news.builds), 'build')}, {_count(len(versions), 'new version')}: {named}".rstrip(": ")
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(text: str | None) -> str:
+    return _FOREIGN.sub("?", text) if text else "of unknown version"
