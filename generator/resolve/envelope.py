@@ -3,6 +3,7 @@
 import binascii
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -30,6 +31,7 @@ class _Subject(Struct, frozen=True):
 class Statement(Struct, frozen=True, rename="camel"):
     """in-toto attestation framework, statement v0.1 and v1."""
 
+    type: Literal["https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"] = field(name="_type")
     predicate_type: str
     subject: tuple[_Subject, ...]
     predicate: msgspec.Raw
@@ -101,15 +103,14 @@ def may_list(predicate_type: str) -> bool:
 
 
 class _Wrapped(Struct, frozen=True):
-    data: msgspec.Raw | None = field(default=None, name="Data")
+    data: msgspec.Raw = field(default=msgspec.Raw(), name="Data")
 
 
 def _unwrapped(predicate: msgspec.Raw, what: str) -> bytes:
     """The document that a predicate is, or that cosign 1 put into one: `{"Data": …}`, as JSON or its text."""
     data = _text(bytes(predicate), what)
-    if data[:1] == b"{" and (inner := decode(data, _Wrapped, what).data) is not None:
-        return _text(bytes(inner), what)
-    return data
+    inner = bytes(decode(data, _Wrapped, what).data) if data[:1] == b"{" else b""
+    return _text(inner, what) if inner else data
 
 
 def _text(data: bytes, what: str) -> bytes:

@@ -121,7 +121,13 @@ class Demo:
         self.push(index(referrers), subject.digest.replace(":", "-"))
 
     def learned(
-        self, top: Content, *, package: str | None = None, limits: Limits = QUICK, name: str = "demo"
+        self,
+        top: Content,
+        *,
+        package: str | None = None,
+        version_label: str | None = None,
+        limits: Limits = QUICK,
+        name: str = "demo",
     ) -> Learned:
         digest = self.push(top, "latest")
         repository = Repository.parse(self.repository)
@@ -129,7 +135,7 @@ class Demo:
             client = Client(repository, connections, limits)
             client.head("latest")
             self.upstream.requests.clear()
-            result = learn(client, Image(name, repository, package), Sighted("latest", digest, SEEN))
+            result = learn(client, Image(name, repository, package, version_label), Sighted("latest", digest, SEEN))
         assert result is not None
         return result
 

@@ -395,7 +395,8 @@ def with_purl(purl: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("encode", [base64.standard_b64encode, base64.urlsafe_b64encode])
 def test_either_alphabet_of_base64_opens_an_envelope(encode: Callable[[bytes], bytes]) -> None:
-    statement = json.dumps({"predicateType": "???>>>~~~", "subject": [], "predicate": {}}).encode()
+    type_ = "https://in-toto.io/Statement/v1"
+    statement = json.dumps({"_type": type_, "predicateType": "???>>>~~~", "subject": [], "predicate": {}}).encode()
     envelope = json.dumps({"payloadType": IN_TOTO, "payload": encode(statement).decode()}).encode()
     assert open_dsse(envelope, "envelope").predicate_type == "???>>>~~~"
 

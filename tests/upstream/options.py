@@ -9,7 +9,8 @@ class Options:
 
     Lifetimes are in seconds. `page_limit` is the most records of tag history that one answer holds;
     `token_expiry` states `expires_in` and `issued_at` with a token; `redirect_blobs=False` serves blobs from
-    the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404. `private` names the repositories
+    the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404, and `referrer_type` is what
+    that says of a type (`{type}` is the manifest's own, None says nothing). `private` names the repositories
     that need `credentials`, a user's name and password.
     """
 
@@ -19,6 +20,7 @@ class Options:
     redirect_blobs: bool = True
     url_lifetime: float = 600
     referrers: bool = False
+    referrer_type: str | None = "{type}"
     history: bool = True
     history_fractions: bool = True
     history_shuffled: bool = False

@@ -226,16 +226,18 @@ class Registry:
             headers["OCI-Filters-Applied"] = "artifactType"
         return Response(serialise({"schemaVersion": 2, "mediaType": INDEX, "manifests": found}), headers=headers)
 
-    @staticmethod
-    def _referrer(manifest: Content) -> Document:
-        document = manifest.document
-        return {
+    def _referrer(self, manifest: Content) -> Document:
+        document, stated = manifest.document, self._options.referrer_type
+        descriptor: Document = {
             "mediaType": manifest.media_type,
             "size": len(manifest.data),
             "digest": manifest.digest,
-            "artifactType": document.get("artifactType") or document["config"]["mediaType"],
             "annotations": document.get("annotations", {}),
         }
+        if stated is not None:
+            own = document.get("artifactType") or document["config"]["mediaType"]
+            descriptor["artifactType"] = stated.replace("{type}", own)
+        return descriptor
 
     async def _history(self, request: Request) -> Response:
         repository, tag = self._repository(request), request.path_params["tag"]
