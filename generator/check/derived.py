@@ -14,7 +14,7 @@ from generator.record.index import Catalogue, ImageIndex, Summary, encode, schem
 from generator.record.merge import derived_again, summarize
 from generator.record.packages import expand
 from generator.record.stamps import FILE as STAMPS
-from generator.record.stamps import Stamps, program, stamp, vouched
+from generator.record.stamps import Stamps, program, source_stamp, stamp
 from generator.record.store import Store
 from generator.render.pages import render_catalogue, render_image
 
@@ -38,7 +38,7 @@ def check_derived(folder: Path, wanted: Images, files: Mapping[str, ImageFiles])
             yield from (Finding(f"{name}/index.json", what) for what in _index(index, due))
             yield from _pages(folder, name, pages)
             summaries[name] = summarize(due, image.tracks, frozen=image.frozen)
-            stamps[name] = vouched(stamp(image, encode(due)), summaries[name])
+            stamps[name] = stamp(source_stamp(image, encode(due)), summaries[name])
     if not files and not (folder / CATALOGUE).exists():
         return  # never refreshed
     yield from _catalogue(folder, wanted, summaries, files)

@@ -19,7 +19,7 @@ from generator.record.index import Summary
 FILE = "refreshed.json"
 
 _PACKAGE = Path(__file__).parent.parent
-_MAKERS = ("learn.py", "record", "refresh.py", "render", "resolve")
+_MAKERS = ("record", "refresh", "render", "resolve")
 _LIBRARIES = ("jinja2", "packageurl-python", "univers")
 _LENGTH = 16
 
@@ -34,8 +34,8 @@ class Stamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     images: dict[str, str]
 
 
-def stamp(image: Image, data: bytes) -> str:
-    """`data` is the image's index.json."""
+def source_stamp(image: Image, data: bytes) -> str:
+    """Of what an image's files are made from; `data` is its index.json."""
     constraint = image.constraint.pattern if image.constraint else None
     settings = msgspec.json.encode(
         (
@@ -51,9 +51,9 @@ def stamp(image: Image, data: bytes) -> str:
     return digest(program().encode() + settings + data)
 
 
-def vouched(made_from: str, summary: Summary) -> str:
-    """What refreshed.json holds: the stamp of what an image was `made_from`, and of its entry in the catalogue."""
-    return digest(made_from.encode() + msgspec.json.encode(summary))
+def stamp(source: str, summary: Summary) -> str:
+    """What refreshed.json holds: the stamp of what an image was made from, and of its entry in the catalogue."""
+    return digest(source.encode() + msgspec.json.encode(summary))
 
 
 def digest(data: bytes) -> str:

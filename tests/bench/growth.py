@@ -18,7 +18,7 @@ from generator.images import Image, parse
 from generator.record.index import Auth, Build, Catalogue, ImageIndex, Track, encode, schema
 from generator.record.merge import image_index, merge_builds, summarize
 from generator.record.packages import compact
-from generator.record.stamps import FILE, Stamps, stamp, vouched
+from generator.record.stamps import FILE, Stamps, source_stamp, stamp
 from generator.render.pages import render_catalogue, render_image
 from tests.bench.machine import facts
 from tests.bench.synthetic import TRACKS, Synthetic
@@ -56,7 +56,7 @@ class Growing:
         )
         self.indexes[name] = index
         data = encode(index)
-        self.stamps[name] = vouched(stamp(image, data), summarize(index, TRACKS, frozen=False))
+        self.stamps[name] = stamp(source_stamp(image, data), summarize(index, TRACKS, frozen=False))
         catalogue = Catalogue(
             upstream=self.made.upstream,
             images={each: summarize(index, TRACKS, frozen=False) for each, index in self.indexes.items()},

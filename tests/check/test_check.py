@@ -162,7 +162,7 @@ def test_a_refresh_may_die_between_any_two_writes(
 
     live, replayed = tmp_path / "live", tmp_path / "replayed"
     monkeypatch.setattr(Store, "write", recorded)
-    monkeypatch.setattr("generator.refresh._CHECKPOINT", 3)
+    monkeypatch.setattr("generator.refresh.schedule._CHECKPOINT", 3)
     for since in ('"now"', '"always"'):
         text = IMAGES.format(host=upstream.host).replace('"always"', since)
         for folder in (live, replayed):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from generator.images import Image
-from generator.learn import Learned, learn
-from generator.observe import Sighted
 from generator.reference import Repository
+from generator.refresh.learn import Learned, learn
+from generator.refresh.observe import BuildReference
 from generator.upstream import Client, Connections, Limits
 from tests.generator.conftest import QUICK
 from tests.upstream import Content, ExampleUpstream, Package, blob, index, manifest, spdx
@@ -135,7 +135,9 @@ class Demo:
             client = Client(repository, connections, limits)
             client.head("latest")
             self.upstream.requests.clear()
-            result = learn(client, Image(name, repository, package, version_label), Sighted("latest", digest, SEEN))
+            result = learn(
+                client, Image(name, repository, package, version_label), BuildReference("latest", digest, SEEN)
+            )
         assert result is not None
         return result
 

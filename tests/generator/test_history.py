@@ -218,7 +218,7 @@ class Cut(BaseException):
 def test_a_run_that_is_cut_short_keeps_what_it_learned(
     nginx: Index, expected: Expected, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generator.refresh._CHECKPOINT", 2)
+    monkeypatch.setattr("generator.refresh.schedule._CHECKPOINT", 2)
     learned = 0
 
     def progress(more: int, _: int) -> None:
@@ -265,7 +265,7 @@ def test_a_checkpoint_settles_nothing_that_a_whole_run_would_settle_otherwise(
     upstream: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two builds of one minute: the one that was current first has the tag to the minute, though learned last."""
-    monkeypatch.setattr("generator.refresh._CHECKPOINT", 1)
+    monkeypatch.setattr("generator.refresh.schedule._CHECKPOINT", 1)
     same = [Build("twin", text, START, (Package("twin", "1-r0"),)) for text in ("a", "b")]
     for minutes, build in enumerate(same):
         upstream.push(build, "latest", at=START + timedelta(seconds=20 + 10 * minutes))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from generator.errors import MalformedError
-from generator.learn import Learned
+from generator.refresh.learn import Learned
 from tests.generator.attaching import (
     BUNDLE,
     CYCLONEDX,

@@ -8,41 +8,41 @@ from msgspec import Struct
 from generator.errors import BrokenIndexError
 from generator.images import Image
 from generator.record.index import Auth, ImageIndex, Track
-from generator.record.stamps import stamp
+from generator.record.stamps import source_stamp
 from generator.record.store import Store
 
 
-class _Something(Struct, frozen=True, gc=False):
+class _Present(Struct, frozen=True, gc=False):
     pass
 
 
-class _Glimpse(Struct, frozen=True, gc=False):
+class _PartialBuild(Struct, frozen=True, gc=False):
     version: str | None
-    sbom: _Something | None
+    sbom: _Present | None
 
 
-class _Glance(Struct, frozen=True):
+class _PartialIndex(Struct, frozen=True):
     """An `ImageIndex` but for what takes time to read."""
 
     repository: str
     auth: Auth | None
     tracks: dict[str, Track]
-    builds: tuple[_Glimpse, ...]
+    builds: tuple[_PartialBuild, ...]
 
 
-class Known:
+class Recorded:
     """An image that has been refreshed before."""
 
     def __init__(self, store: Store, image: Image, data: bytes) -> None:
         """`data` is its index.json. Raises `BrokenIndexError`."""
         self._store = store
         self._name = image.name
-        glance = store.decode(data, _Glance, f"{image.name}/index.json")
-        self.repository = glance.repository
-        self.auth = glance.auth
-        self.tracks: Mapping[str, Track] = glance.tracks
-        self.has_unresolved = any(build.version is None and build.sbom is None for build in glance.builds)
-        self.stamp = stamp(image, data)
+        partial = store.decode(data, _PartialIndex, f"{image.name}/index.json")
+        self.repository = partial.repository
+        self.auth = partial.auth
+        self.tracks: Mapping[str, Track] = partial.tracks
+        self.has_unresolved = any(build.version is None and build.sbom is None for build in partial.builds)
+        self.source_stamp = source_stamp(image, data)
 
     @cached_property
     def index(self) -> ImageIndex:
@@ -58,7 +58,7 @@ class Known:
         return index
 
     @classmethod
-    def of(cls, store: Store, image: Image) -> "Known | None":
+    def of(cls, store: Store, image: Image) -> "Recorded | None":
         """None before the image's first refresh. Raises `BrokenIndexError`."""
         data = store.read(f"{image.name}/index.json")
         return None if data is None else cls(store, image, data)

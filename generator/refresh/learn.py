@@ -6,8 +6,8 @@ import msgspec
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError, VersionUnknownError
 from generator.images import Image
-from generator.observe import Sighted
 from generator.record.index import Build, Sbom, Unknown, utc
+from generator.refresh.observe import BuildReference
 from generator.resolve import Resolution, Snapshot, resolve, unknown
 from generator.resolve.main_package import main_package
 from generator.resolve.package import parse_purl
@@ -23,10 +23,10 @@ class Learned:
     reason: str
 
 
-def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
+def learn(client: Client, image: Image, reference: BuildReference) -> Learned | None:
     """None where the upstream no longer has the build. Raises `UpstreamError` or `MalformedError`."""
     try:
-        snapshot = Snapshot(client, client.manifest(sighted.digest))
+        snapshot = Snapshot(client, client.manifest(reference.digest))
         resolution = _resolve(snapshot, image)
         created, platforms = snapshot.created, snapshot.platforms
     except NotFoundError:
@@ -36,11 +36,11 @@ def learn(client: Client, image: Image, sighted: Sighted) -> Learned | None:
         digest=snapshot.digest,
         media_type=snapshot.top.media_type,
         size=snapshot.top.size,
-        track=sighted.track,
+        track=reference.track,
         version=package.version if package else None,
         purl=package.purl if package else None,
         created=created.replace(microsecond=0) if created else None,
-        seen=utc(sighted.at),
+        seen=utc(reference.at),
         platforms=dict(sorted(platforms.items())),
         sbom=Sbom(kind=source.kind, format=source.format, digest=source.digest, verified=False, identity=None)
         if source

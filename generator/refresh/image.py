@@ -1,0 +1,92 @@
+"""One image in the course of a refresh: what was observed and learned of it so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from generator.errors import ReverseRegistryError, TransientError, UpstreamError
+from generator.images import Image
+from generator.record.index import Auth
+from generator.record.recorded import Recorded
+from generator.refresh.learn import Learned, learn
+from generator.refresh.observe import BuildReference, Observation, observe
+from generator.refresh.outcome import Outcome
+from generator.upstream import Client
+
+_MOST_FAILURES = 3
+
+
+class NotTriedError(UpstreamError):
+    """The upstream has failed too often for this image: its other builds wait for the next refresh."""
+
+
+@dataclass
+class ImageRefresh:
+    """`pending` counts the builds that are still being learned; `awaited` are those that were not learned so far."""
+
+    image: Image
+    client: Client
+    recorded: Recorded | None
+    outcome: Outcome
+    observation: Observation | None = None
+    pending: int = 0
+    awaited: set[BuildReference] = field(default_factory=set)
+    learned: list[Learned] = field(default_factory=list)
+    unsaved: int = 0
+    failures: int = 0
+    untried: int = 0
+
+    @property
+    def auth(self) -> Auth | None:
+        realm = self.client.realm
+        return Auth(realm=realm.url, service=realm.service) if realm else None
+
+    def observe(self) -> Observation:
+        """Asks the upstream; for a thread."""
+        return observe(self.client, self.image, self.recorded)
+
+    def learn(self, reference: BuildReference) -> Learned | None:
+        """Asks the upstream for one build; for a thread. Raises `NotTriedError` where that has failed too often."""
+        if self.failures >= _MOST_FAILURES:
+            raise NotTriedError
+        try:
+            learned = learn(self.client, self.image, reference)
+        except TransientError:
+            self.failures += 1
+            raise
+        self.failures = 0
+        return learned
+
+    def take_observation(self, result: Callable[[], Observation]) -> None:
+        try:
+            self.observation = result()
+        except Exception as error:
+            self.outcome.errors.append(line(error))
+            return
+        self.pending = len(self.observation.builds)
+        self.awaited = set(self.observation.builds)
+        self.outcome.notes += [f"{self.image.repository} has no tag {track}" for track in self.observation.missing]
+
+    def take_build(self, reference: BuildReference, result: Callable[[], Learned | None]) -> None:
+        self.pending -= 1
+        try:
+            learned = result()
+        except NotTriedError:
+            self.untried += 1
+            return
+        except Exception as error:
+            self.outcome.errors.append(f"{reference.digest}: {line(error)}")
+            return
+        self.awaited.discard(reference)
+        if learned is None:
+            self.outcome.gone += 1
+            return
+        self.learned.append(learned)
+        self.unsaved += 1
+        if learned.reason:
+            build = learned.build
+            self.outcome.notes.append(f"{build.digest} ({build.track}): version unknown: {learned.reason}")
+
+
+def line(error: Exception) -> str:
+    """An error as one line of an outcome."""
+    return str(error) if isinstance(error, ReverseRegistryError) else f"internal error: {type(error).__name__}: {error}"

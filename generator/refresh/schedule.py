@@ -1,0 +1,106 @@
+"""A whole refresh: every image observed and learned in parallel, each recorded as soon as it is known."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from generator.errors import ReverseRegistryError, StorageError, UpstreamError
+from generator.images import Image, Images
+from generator.record.recorded import Recorded
+from generator.record.store import Store
+from generator.refresh.image import ImageRefresh
+from generator.refresh.learn import Learned
+from generator.refresh.observe import BuildReference, Observation
+from generator.refresh.outcome import Outcome
+from generator.refresh.recorder import Recorder
+from generator.refresh.tasks import Tasks
+from generator.upstream import Client, Connections, Limits
+from generator.upstream.auth import Realm
+
+_CHECKPOINT = 50
+
+
+class Refresh:
+    """One run over an index. `on_progress` is told of builds: (learned since the last call, newly found)."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: Images,
+        limits: Limits,
+        jobs: int,
+        *,
+        write: bool = True,
+        on_progress: Callable[[int, int], None] = lambda learned, found: None,
+    ) -> None:
+        self._store = store
+        self._images = images
+        self._limits = limits
+        self._jobs = jobs
+        self._on_progress = on_progress
+        self._connections = Connections(jobs, limits.patience)
+        self._recorder = Recorder(store, images, write=write)
+
+    def run(self, names: Iterable[str] = ()) -> Iterator[Outcome]:
+        """Refreshes the images named, or all; yields each as it is done. Frozen ones are only rendered.
+
+        Raises `StorageError` where the index cannot be written, and `BrokenIndexError` where it cannot be read.
+        """
+        chosen = [self._images.images[name] for name in dict.fromkeys(names)] or list(self._images.images.values())
+        self._recorder.recall()
+        try:
+            with self._connections:
+                yield from self._refresh([image for image in chosen if not image.frozen])
+        finally:
+            self._recorder.publish()
+
+    def _refresh(self, images: list[Image]) -> Iterator[Outcome]:
+        tasks = Tasks(self._jobs)
+        try:
+            for image in images:
+                outcome = Outcome(image)
+                try:
+                    work = self._begin(image, outcome)
+                except ReverseRegistryError as error:
+                    outcome.errors.append(str(error))
+                    yield outcome
+                    continue
+                tasks.start(work, work.observe, partial(self._observed, tasks, work))
+            for work in tasks.finished():
+                if not work.pending:
+                    if work.untried:
+                        work.outcome.errors.append(f"{work.untried} more builds were not tried after these")
+                    self._recorder.save(work, finished=True)
+                    yield work.outcome
+                elif work.unsaved >= _CHECKPOINT:
+                    self._recorder.save(work, finished=False)
+        except BaseException:
+            self._connections.stopping.set()
+            for work in tasks.give_up():
+                with contextlib.suppress(StorageError):
+                    self._recorder.save(work, finished=False)
+            raise
+        tasks.close()
+
+    def _begin(self, image: Image, outcome: Outcome) -> ImageRefresh:
+        recorded = Recorded.of(self._store, image)
+        if recorded and recorded.repository != str(image.repository):
+            raise UpstreamError(
+                f"{image.name}: was recorded from {recorded.repository}, images.toml says {image.repository}; "
+                f"give it another name, or remove the folder {image.name} to begin anew"
+            )
+        realm = Realm(recorded.auth.realm, recorded.auth.service) if recorded and recorded.auth else None
+        if realm:
+            realm.check(image.repository.plain)
+        client = Client(image.repository, self._connections, self._limits, realm)
+        return ImageRefresh(image, client, recorded, outcome)
+
+    def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:
+        work.take_observation(result)
+        self._on_progress(0, work.pending)
+        for reference in work.observation.builds if work.observation else ():
+            tasks.start(work, partial(work.learn, reference), partial(self._learned, work, reference))
+
+    def _learned(self, work: ImageRefresh, reference: BuildReference, result: Callable[[], Learned | None]) -> None:
+        self._on_progress(1, 0)
+        work.take_build(reference, result)
