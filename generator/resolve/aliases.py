@@ -28,7 +28,7 @@ ALIASES = {
     "openjdk": ("openjdk-{}-jdk", "openjdk-{}-jdk-headless", "java-{}-openjdk-devel"),
     "postgres": ("postgresql",),
     "postgresql": ("postgresql", "postgresql-server"),
-    "pytorch": ("py{}-pytorch", "py{}-pytorch-cuda-{}"),
+    "pytorch": ("py{}-pytorch", "py{}-pytorch-cuda-{}", "py{}-torch", "py{}-torch-cuda-{}"),
     "rabbitmq": ("rabbitmq-server",),
     "redis": ("redis-server",),
     "spark": ("spark-{}-scala-{}",),

@@ -56,6 +56,11 @@ def packages(*pins: str) -> frozenset[Package]:
         ("tomcat", ["tomcat-11.0-openjdk-25=11.0.25-r1", "tomcat-native=2.0.15-r1"], "tomcat-11.0-openjdk-25"),
         ("pytorch", ["py3.13-pytorch=2.7.0-r0"], "py3.13-pytorch"),
         ("pytorch", ["py3.14-pytorch-cuda-13.0=2.13.0-r1", "python-3.14=3.14.7-r1"], "py3.14-pytorch-cuda-13.0"),
+        (
+            "pytorch",
+            ["py3.13-torch-cuda-12.8=2.11.0-r0", "py3.13-torch-cuda-12.8-bin=2.11.0-r0", "py3.13-torchvision=0.26-r0"],
+            "py3.13-torch-cuda-12.8",
+        ),
         ("rabbitmq", ["rabbitmq-server=4.1.0-r0", "erlang-27=27-r0"], "rabbitmq-server"),
         ("cert-manager-controller", ["cert-manager-1.15-controller=1.15.3-r0"], "cert-manager-1.15-controller"),
         ("kube-apiserver", ["kube-apiserver-1.33=1.33.1-r0", "kube-apiserver-1.33-compat=1-r0"], "kube-apiserver-1.33"),
