@@ -55,19 +55,29 @@ class Documents:
         self._wanted = wanted
         self._reasons = reasons
         self._others: list[_Found] = []
+        self._places = 0
 
     def sboms(self) -> Iterator[list[Document]]:
-        """Those of one place and subject at a time; what is no SBOM is left for `others`."""
-        for place, found in enumerate(attachments(self._snapshot, self._reasons)):
-            named = [each for each in found if each.format and not each.format.is_sbom]
-            self._others += [(each.format, place, each) for each in named if each.format]
-            read = [self._document(each) for each in islice((each for each in found if each not in named), _MOST)]
-            documents = [document for document in read if document]
-            self._others += [
-                (document.format, place, document) for document in documents if not document.format.is_sbom
-            ]
-            if sboms := [document for document in documents if document.format.is_sbom]:
-                yield sboms
+        """Those of one place at a time, of the image, or where that has none of the index that it is in.
+
+        What is no SBOM is left for `others`.
+        """
+        for subject in self._snapshot.subjects:
+            has_sbom = False
+            for found in attachments(self._snapshot, subject, self._reasons):
+                if sboms := self._sboms(found):
+                    has_sbom = True
+                    yield sboms
+            if has_sbom:
+                return
+
+    def _sboms(self, found: list[Attachment]) -> list[Document]:
+        self._places += 1
+        self._others += [(each.format, self._places, each) for each in found if each.format and not each.format.is_sbom]
+        unread = (each for each in found if each.format is None or each.format.is_sbom)
+        documents = [document for each in islice(unread, _MOST) if (document := self._document(each))]
+        self._others += [(each.format, self._places, each) for each in documents if not each.format.is_sbom]
+        return [document for document in documents if document.format.is_sbom]
 
     def others(self) -> Iterator[list[Document]]:
         """Those of one format, place and subject at a time."""

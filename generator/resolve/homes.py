@@ -88,22 +88,21 @@ def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
 HOMES: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, referrers)
 
 
-def attachments(snapshot: Snapshot, reasons: list[str]) -> Iterator[list[Attachment]]:
-    """Everything attached to the build, home by home, for the platform's image first and then for the index.
+def attachments(snapshot: Snapshot, subject: str, reasons: list[str]) -> Iterator[list[Attachment]]:
+    """Everything attached to `subject`, home by home.
 
     A home that is not as it should be is passed over and named in `reasons`; raises `TransientError`.
     """
-    for subject in snapshot.subjects:
-        for home in HOMES:
-            found: dict[str, Attachment] = {}
-            try:
-                for attachment in home(snapshot, subject):
-                    found.setdefault(attachment.blob.digest, attachment)
-            except TransientError:
-                raise
-            except (UpstreamError, MalformedError) as error:
-                reasons.append(str(error))
-            yield list(found.values())
+    for home in HOMES:
+        found: dict[str, Attachment] = {}
+        try:
+            for attachment in home(snapshot, subject):
+                found.setdefault(attachment.blob.digest, attachment)
+        except TransientError:
+            raise
+        except (UpstreamError, MalformedError) as error:
+            reasons.append(str(error))
+        yield list(found.values())
 
 
 def _tagged(kind: Kind, client: Client, subject: str, suffix: str) -> Iterator[Attachment]:
