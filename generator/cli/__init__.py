@@ -10,7 +10,8 @@ import typer
 
 from generator.cli.check import check
 from generator.cli.conventions import FAILED, MISCONFIGURED
-from generator.cli.editing import add, init
+from generator.cli.editing import add
+from generator.cli.init import init
 from generator.cli.output import error_line
 from generator.cli.publish import publish
 from generator.cli.queries import diff, log, packages, resolve, search

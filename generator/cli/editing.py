@@ -1,8 +1,7 @@
-"""Commands that write images.toml: init and add."""
+"""`reverse-registry add`."""
 
 import contextlib
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,25 +15,6 @@ from generator.cli.output import show_line
 from generator.document import printable
 from generator.errors import ConfigurationError
 from generator.record.store import Store
-
-
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")] = Path("index"),
-    upstream: Annotated[
-        str, typer.Option(metavar="HOST/PATH", help="Where a bare image name lives, and unknown names are sent.")
-    ] = images.UPSTREAM,
-) -> None:
-    """Start an index of your own: an images.toml with every key explained."""
-    path = folder / "images.toml"
-    if path.exists():
-        raise ConfigurationError(f"{path}: is there already, and was not touched")
-    template = resources.files(__package__).joinpath("images.toml.template").read_text("utf-8")
-    text = template.replace(images.UPSTREAM, upstream)
-    if upstream != images.UPSTREAM:
-        text = text.replace("\n[images.", "\n# [images.")
-    images.parse(text.encode(), f"--upstream {upstream}")
-    Store(folder).write(path.name, text)
-    show_line(f"made {path}; next: edit it, then `reverse-registry refresh --index {folder}`")
 
 
 def add(

@@ -70,20 +70,21 @@ def test_add_needs_an_index(tmp_path: Path) -> None:
 
 
 def test_init_starts_an_index_with_every_key_explained(tmp_path: Path) -> None:
-    path = tmp_path / "mine/images.toml"
+    path = tmp_path / "mine/index/images.toml"
     done = run("init", tmp_path / "mine")
-    assert done.output == f"made {path}; next: edit it, then `reverse-registry refresh --index {tmp_path}/mine`\n"
+    assert done.output.splitlines()[0] == f"made {path}"
+    assert done.output.splitlines()[-1].startswith(f"next: cd {tmp_path}/mine && git init -b main && git add -A && ")
     wanted = images.load(path)
     assert (str(wanted.upstream), list(wanted.images)) == (images.UPSTREAM, ["nginx", "node", "postgres", "python"])
     assert [each.name for each in path.parent.iterdir()] == ["images.toml"]
     for key in ("repository", "package", "tracks", "constraint", "since", "frozen"):
         assert f"\n# {key} = " in path.read_text()
-    assert run("check", index=tmp_path / "mine").exit_code == 0
+    assert run("check", index=path.parent).exit_code == 0
 
 
 def test_what_init_explains_is_true_when_uncommented(tmp_path: Path) -> None:
     run("init", tmp_path)
-    lines = (tmp_path / "images.toml").read_text().splitlines()
+    lines = (tmp_path / "index/images.toml").read_text().splitlines()
     start = lines.index("# [images.example]")
     example = "\n".join(line.removeprefix("# ") for line in lines[start : start + 7])
     assert images.parse(example.encode(), "").images["example"].frozen
@@ -91,13 +92,14 @@ def test_what_init_explains_is_true_when_uncommented(tmp_path: Path) -> None:
 
 def test_init_for_another_upstream_names_none_of_chainguards_images(tmp_path: Path) -> None:
     run("init", tmp_path, "--upstream", "ghcr.io/somebody")
-    wanted = images.load(tmp_path / "images.toml")
+    wanted = images.load(tmp_path / "index/images.toml")
     assert (str(wanted.upstream), list(wanted.images)) == ("ghcr.io/somebody", [])
-    assert images.UPSTREAM not in (tmp_path / "images.toml").read_text()
+    assert images.UPSTREAM not in (tmp_path / "index/images.toml").read_text()
 
 
 def test_init_overwrites_nothing(committed: Path) -> None:
-    assert refused("init", committed) == f"{committed}/images.toml: is there already, and was not touched"
+    assert committed.name == "index"
+    assert refused("init", committed.parent) == f"{committed}/images.toml: is there already, and was not touched"
     assert (committed / "images.toml").read_bytes() == (INDEX / "images.toml").read_bytes()
 
 

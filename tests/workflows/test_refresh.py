@@ -1,86 +1,26 @@
-"""The scheduled workflow: its own steps, as they stand, against the example upstream and a bare repository."""
+"""This project's own scheduled workflow, with the steps of its action as they stand: twice, in a race, and stopped."""
 
 import shutil
 import signal
-import stat
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.example import INDEX
 from tests.generator.test_interrupt import until_quiet
-from tests.publish.repository import git
 from tests.upstream import Build, ExampleUpstream, Fault, Hang, Package
 from tests.upstream.images import NGINX
-from tests.workflows.workflow import VENV, Job, Step, workflow
+from tests.workflows.job import Step
+from tests.workflows.origin import Origin
+from tests.workflows.workflow import workflow
 
 REFRESH, PUBLISH = "Refresh", "Check and publish"
 NGINX_ONLY = '[images.nginx]\nsince = "always"\n'
 TWO = f'{NGINX_ONLY}[images.python]\nsince = "always"\n'
 NEW = Build("nginx", "1.29.2-r0", datetime(2026, 3, 1, tzinfo=UTC), (Package("nginx", "1.29.2-r0"),))
 LATER = Build("nginx", "1.29.3-r0", datetime(2026, 3, 2, tzinfo=UTC), (Package("nginx", "1.29.3-r0"),))
-
-
-@dataclass
-class Origin:
-    """A bare repository that holds this project's index with an images.toml of one's own."""
-
-    folder: Path
-    upstream: ExampleUpstream
-
-    @property
-    def bare(self) -> Path:
-        return self.folder / "origin.git"
-
-    def create(self, images: str) -> None:
-        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
-        checkout = self.checkout("first")
-        shutil.copytree(INDEX, checkout / "index")
-        (checkout / "index" / "images.toml").write_text(f'upstream = "{self.upstream.host}/chainguard"\n{images}')
-        self.push(checkout, "images.toml")
-
-    def checkout(self, name: str) -> Path:
-        """As actions/checkout leaves it: one commit deep."""
-        git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.bare}", str(self.folder / name))
-        return self.folder / name
-
-    def push(self, checkout: Path, subject: str) -> None:
-        git(checkout, "add", "--all")
-        git(checkout, "commit", "--quiet", "--message", subject)
-        git(checkout, "push", "--quiet", "origin", "HEAD:main")
-
-    @property
-    def subjects(self) -> list[str]:
-        return git(self.bare, "log", "--format=%s", "main").splitlines()
-
-    def file(self, path: str) -> str:
-        return git(self.bare, "show", f"main:{path}")
-
-    def run(
-        self,
-        name: str,
-        meanwhile: Mapping[str, Callable[[], object]] | None = None,
-        interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] | None = None,
-    ) -> dict[str, Step]:
-        checkout = self.checkout(name)
-        steps = workflow("refresh.yml")["jobs"]["refresh"]["steps"]
-        environment = {"PATH": f"{self._bin()}:/usr/bin:/bin"}
-        return Job(steps, checkout, environment, meanwhile or {}, interrupt or {}).run()
-
-    def _bin(self) -> Path:
-        """A Python that has the packages already; in place of `pip` stands what only notes the words it is given."""
-        folder = self.folder / "bin"
-        folder.mkdir(exist_ok=True)
-        pip, console = folder / "pip", folder / "reverse-registry"
-        pip.write_text(f'#!/bin/sh\necho "$@" >> {self.folder}/pip.log\n')
-        pip.chmod(pip.stat().st_mode | stat.S_IXUSR)
-        console.unlink(missing_ok=True)
-        console.symlink_to(VENV / "reverse-registry")
-        return folder
 
 
 @pytest.fixture
@@ -91,7 +31,7 @@ def upstream() -> Iterator[ExampleUpstream]:
 
 @pytest.fixture
 def origin(tmp_path: Path, upstream: ExampleUpstream) -> Origin:
-    return Origin(tmp_path, upstream)
+    return Origin(tmp_path, upstream, workflow("refresh.yml"))
 
 
 def codes(done: Mapping[str, Step]) -> dict[str, int]:
@@ -114,9 +54,10 @@ def test_the_first_run_commits_and_the_second_has_nothing_to(origin: Origin) -> 
     assert "| `nginx` | 10 | `1.29.1-r0`, `1.28.0-r0`, `1.27.4-r2`, `1.27.4-r0`, `1.27.3-r0` |" in done[REFRESH].summary
     assert "Pushed: `nginx 1.29.1-r0, " in done[PUBLISH].summary
     assert "::error::" not in done[REFRESH].log + done[PUBLISH].log
-    first, second = (origin.folder / "pip.log").read_text().splitlines()
-    assert first == "install --require-hashes -r requirements/generator.txt"
-    assert second == "install --no-deps --no-build-isolation ."
+    locked, project = origin.pip_log("one").splitlines()
+    assert "--require-hashes" in locked
+    assert "requirements/generator.txt" in locked
+    assert "--no-deps --no-build-isolation" in project
     again = origin.run("two")
     assert codes(again) == GREEN
     assert len(origin.subjects) == 2
