@@ -78,7 +78,7 @@ def _starter(folder: Path, upstream: str) -> dict[str, str]:
 def _home() -> str:
     """Where this project lives, as pyproject.toml says."""
     urls = dict(line.split(", ", 1) for line in metadata.metadata("reverse-registry").get_all("Project-URL", []))
-    return urls["Repository"]
+    return str(urls["Repository"])
 
 
 def _minute(folder: Path) -> int:

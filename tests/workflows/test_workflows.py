@@ -26,7 +26,7 @@ def test_actionlint_has_nothing_to_say() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="actionlint is installed on Linux only")
 def test_actionlint_would_have() -> None:
-    text = (FOLDER / "refresh.yml").read_text().replace("!cancelled()", "!canceled()")
+    text = (FOLDER / "ci.yml").read_text().replace("!cancelled()", "!canceled()")
     done = subprocess.run([*ACTIONLINT, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert 'undefined function "canceled"' in done.stdout
