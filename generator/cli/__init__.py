@@ -17,6 +17,7 @@ from generator.cli.publish import publish
 from generator.cli.queries import diff, log, packages, resolve, search
 from generator.cli.refresh import refresh
 from generator.cli.site import site
+from generator.cli.verify import verify
 from generator.errors import ConfigurationError, ReverseRegistryError
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Keep an index": (init, add, refresh, check, publish, site),
+    "Keep an index": (init, add, refresh, check, verify, publish, site),
     "Ask it, without a network": (resolve, packages, diff, log, search),
 }
 for _panel, _commands in _PANELS.items():

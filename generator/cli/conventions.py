@@ -8,4 +8,8 @@ import typer
 FAILED, MISCONFIGURED, INTERRUPTED = 1, 2, 130
 
 Index = Annotated[Path, typer.Option("--index", help="Folder of the index; holds images.toml.")]
+TrustedRoot = Annotated[
+    Path | None,
+    typer.Option("--trusted-root", metavar="FILE", help="Sigstore's trusted_root.json; default: its public root."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON document.")]

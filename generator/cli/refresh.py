@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from generator import images
-from generator.cli.conventions import FAILED, INTERRUPTED, Index
+from generator.cli.conventions import FAILED, INTERRUPTED, Index, TrustedRoot
 from generator.cli.output import count, error_line, summarize
 from generator.cli.summary import headline, summary, versions
 from generator.document import printable
@@ -25,6 +25,7 @@ from generator.errors import ConfigurationError, ReverseRegistryError
 from generator.images import Images
 from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
+from generator.trust.loading import load_verifiers
 from generator.upstream import Limits
 
 
@@ -34,6 +35,7 @@ def refresh(
     jobs: Annotated[int, typer.Option(min=1, max=256, help="How many requests may be under way at once.")] = 16,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look and learn, but write nothing.")] = False,
     sbom_limit: Annotated[int, typer.Option(min=1, help="Largest SBOM to read, in MiB.")] = 64,
+    trusted_root: TrustedRoot = None,
 ) -> None:
     """Watch the tracked tags, learn each new build's version, and record it in the index.
 
@@ -43,6 +45,7 @@ def refresh(
     _check_names(names or [], wanted)
     store = Store(index)
     limits = Limits(blob=sbom_limit * 1024 * 1024)
+    verifiers = load_verifiers(wanted.images.values(), index, trusted_root)
     outcomes: list[Outcome] = []
     try:
         with _progress() as progress, store.lock():
@@ -51,7 +54,7 @@ def refresh(
             def on_progress(learned: int, found: int) -> None:
                 progress.update(task, advance=learned, total=(progress.tasks[0].total or 0) + found)
 
-            run = Refresh(store, wanted, limits, jobs, write=not dry_run, on_progress=on_progress)
+            run = Refresh(store, wanted, limits, jobs, write=not dry_run, verifiers=verifiers, on_progress=on_progress)
             for outcome in run.run(names or []):
                 outcomes.append(outcome)
                 for line in _lines(outcome):

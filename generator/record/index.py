@@ -40,14 +40,18 @@ Kind = Literal["buildkit", "cosign-attestation", "cosign-sbom", "referrer", "lab
 FormatName = Literal["spdx", "cyclonedx", "apko", "slsa", "label"]
 
 
-class Sbom(Struct, frozen=True, kw_only=True):
+class Sbom(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The attachment that a build's version and packages were read from."""
 
     kind: Annotated[Kind, Meta(description="Where the registry keeps it.")]
     format: Annotated[FormatName, Meta(description="What kind of document it is.")]
     digest: Annotated[Digest, Meta(description="Digest of the attached blob, wrapping included.")]
     verified: Annotated[bool, Meta(description="Whether its signature was verified.")]
-    identity: Annotated[str | None, Meta(description="The identity that signed it, where verified.")]
+    identity: Annotated[
+        str | None,
+        Meta(description="Who signed it, where verified: a certificate's subject, or `key:sha256:<hex>` of a key."),
+    ]
+    issuer: Annotated[str | None, Meta(description="Who vouched for that identity (OpenID); absent for a key.")] = None
 
 
 class Unknown(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from generator.record.recorded import Recorded
 from generator.refresh.learn import Learned, learn
 from generator.refresh.observe import BuildReference, Observation, observe
 from generator.refresh.outcome import Outcome
+from generator.trust.policy import Verifier
 from generator.upstream import Client
 
 _MOST_FAILURES = 3
@@ -27,6 +28,7 @@ class ImageRefresh:
     client: Client
     recorded: Recorded | None
     outcome: Outcome
+    verifier: Verifier | None = None
     observation: Observation | None = None
     pending: int = 0
     awaited: set[BuildReference] = field(default_factory=set)
@@ -49,7 +51,7 @@ class ImageRefresh:
         if self.failures >= _MOST_FAILURES:
             raise NotTriedError
         try:
-            learned = learn(self.client, self.image, reference)
+            learned = learn(self.client, self.image, reference, self.verifier)
         except TransientError:
             self.failures += 1
             raise

@@ -9,8 +9,10 @@ from generator.images import Image
 from generator.record.index import Build, Sbom, Unknown, utc
 from generator.refresh.observe import BuildReference
 from generator.resolve import Resolution, Snapshot, resolve, unknown
+from generator.resolve.documents import Source
 from generator.resolve.main_package import main_package
 from generator.resolve.package import parse_purl
+from generator.trust.policy import Verifier
 from generator.upstream import Client
 
 
@@ -23,11 +25,11 @@ class Learned:
     reason: str
 
 
-def learn(client: Client, image: Image, reference: BuildReference) -> Learned | None:
+def learn(client: Client, image: Image, reference: BuildReference, verifier: Verifier | None = None) -> Learned | None:
     """None where the upstream no longer has the build. Raises `UpstreamError` or `MalformedError`."""
     try:
         snapshot = Snapshot(client, client.manifest(reference.digest))
-        resolution = _resolve(snapshot, image)
+        resolution = _resolve(snapshot, image, verifier)
         created, platforms = snapshot.created, snapshot.platforms
     except NotFoundError:
         return None
@@ -42,9 +44,7 @@ def learn(client: Client, image: Image, reference: BuildReference) -> Learned | 
         created=created.replace(microsecond=0) if created else None,
         seen=utc(reference.at),
         platforms=dict(sorted(platforms.items())),
-        sbom=Sbom(kind=source.kind, format=source.format, digest=source.digest, verified=False, identity=None)
-        if source
-        else None,
+        sbom=_sbom(source) if source else None,
         label=resolution.label or None,
         unknown=resolution.unknown,
     )
@@ -66,9 +66,21 @@ def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
     return msgspec.structs.replace(build, version=package.version, purl=package.purl, unknown=None)
 
 
-def _resolve(snapshot: Snapshot, image: Image) -> Resolution:
+def _sbom(source: Source) -> Sbom:
+    signer = source.signer
+    return Sbom(
+        kind=source.kind,
+        format=source.format,
+        digest=source.digest,
+        verified=signer is not None,
+        identity=signer.identity if signer else None,
+        issuer=signer.issuer or None if signer else None,
+    )
+
+
+def _resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None) -> Resolution:
     try:
-        return resolve(snapshot, image)
+        return resolve(snapshot, image, verifier)
     except TransientError:
         raise
     except (UpstreamError, MalformedError) as error:

@@ -1,7 +1,7 @@
 """A whole refresh: every image observed and learned in parallel, each recorded as soon as it is known."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from generator.errors import ReverseRegistryError, StorageError, UpstreamError
@@ -14,6 +14,7 @@ from generator.refresh.observe import BuildReference, Observation
 from generator.refresh.outcome import Outcome
 from generator.refresh.recorder import Recorder
 from generator.refresh.tasks import Tasks
+from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
 from generator.upstream.auth import Realm
 
@@ -21,7 +22,10 @@ _CHECKPOINT = 50
 
 
 class Refresh:
-    """One run over an index. `on_progress` is told of builds: (learned since the last call, newly found)."""
+    """One run over an index. `on_progress` is told of builds: (learned since the last call, newly found).
+
+    `verifiers` are those of the images, by name, whose attestations have to be signed.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class Refresh:
         jobs: int,
         *,
         write: bool = True,
+        verifiers: Mapping[str, Verifier] | None = None,
         on_progress: Callable[[int, int], None] = lambda learned, found: None,
     ) -> None:
         self._store = store
@@ -38,6 +43,7 @@ class Refresh:
         self._limits = limits
         self._jobs = jobs
         self._on_progress = on_progress
+        self._verifiers = verifiers or {}
         self._connections = Connections(jobs, limits.patience)
         self._recorder = Recorder(store, images, write=write)
 
@@ -93,7 +99,7 @@ class Refresh:
         if realm:
             realm.check(image.repository.plain)
         client = Client(image.repository, self._connections, self._limits, realm)
-        return ImageRefresh(image, client, recorded, outcome)
+        return ImageRefresh(image, client, recorded, outcome, self._verifiers.get(image.name))
 
     def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:
         work.take_observation(result)

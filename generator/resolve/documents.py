@@ -6,11 +6,12 @@ from itertools import groupby, islice
 
 from generator.errors import MalformedError, TransientError, UpstreamError
 from generator.record.index import FormatName, Kind
-from generator.resolve.envelope import opener_of, unwrap
+from generator.resolve.envelope import Open, Statement, attestation, is_enveloped, open_payload, opener_of, unwrap
 from generator.resolve.formats import FORMATS, Format, of_document
 from generator.resolve.homes import Attachment, attachments
 from generator.resolve.package import Package
 from generator.resolve.snapshot import Snapshot
+from generator.trust.policy import SignatureError, Signer, Verifier
 
 # Of documents that one place keeps of one image; beyond so many they are copies of each other, or a nuisance.
 _MOST = 16
@@ -18,11 +19,15 @@ _MOST = 16
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What packages were read from: the attachment's kind, the document's format, and the digest of the blob."""
+    """What packages were read from: the attachment's kind, the document's format, and the digest of the blob.
+
+    `signer` is None where nobody was asked to sign.
+    """
 
     kind: Kind
     format: FormatName
     digest: str
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,11 @@ class Document:
     format: Format
     digest: str
     packages: frozenset[Package]
+    signer: Signer | None = None
 
     @property
     def source(self) -> Source:
-        return Source(self.kind, self.format.name, self.digest)
+        return Source(self.kind, self.format.name, self.digest, self.signer)
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -48,12 +54,16 @@ _Found = tuple[Format, int, Attachment | Document]
 
 
 class Documents:
-    """`wanted` is a purl type to read beside the installed ones. What could not be read is named in `reasons`."""
+    """`wanted` is a purl type to read beside the installed ones. What could not be read is named in `reasons`.
 
-    def __init__(self, snapshot: Snapshot, wanted: str, reasons: list[str]) -> None:
+    With a `verifier`, only what it opens is read, and only the bytes that it found to be signed.
+    """
+
+    def __init__(self, snapshot: Snapshot, wanted: str, reasons: list[str], verifier: Verifier | None = None) -> None:
         self._snapshot = snapshot
         self._wanted = wanted
         self._reasons = reasons
+        self._verifier = verifier
         self._others: list[_Found] = []
         self._places = 0
 
@@ -73,6 +83,7 @@ class Documents:
 
     def _sboms(self, found: list[Attachment]) -> list[Document]:
         self._places += 1
+        found = [each for each in found if self._may_be_signed(each)]
         self._others += [(each.format, self._places, each) for each in found if each.format and not each.format.is_sbom]
         unread = (each for each in found if each.format is None or each.format.is_sbom)
         documents = [document for each in islice(unread, _MOST) if (document := self._document(each))]
@@ -91,29 +102,53 @@ class Documents:
     def _document(self, attachment: Attachment) -> Document | None:
         """None where it is not what it should be or lists no package."""
         try:
-            format_, packages = self._read(attachment)
+            format_, packages, signer = self._read(attachment)
         except TransientError:
             raise
-        except (UpstreamError, MalformedError) as error:
+        except (UpstreamError, MalformedError, SignatureError) as error:
             self._reasons.append(str(error))
             return None
         digest = attachment.blob.digest
         if not packages:
             self._reasons.append(f"the {format_.name} document {digest} names no installed package")
             return None
-        return Document(attachment.kind, format_, digest, packages)
+        return Document(attachment.kind, format_, digest, packages, signer)
 
-    def _read(self, attachment: Attachment) -> tuple[Format, frozenset[Package]]:
-        what = f"{self._snapshot.client.repository}: {attachment.kind} {attachment.blob.digest}"
+    def _may_be_signed(self, attachment: Attachment) -> bool:
+        """Whether it is worth its download: a plain document and a bare statement are in no envelope."""
+        if self._verifier is None or is_enveloped(attachment.open) or not (attachment.open or attachment.format):
+            return True
+        self._reasons.append(f"{self._what(attachment)}: unsigned: it is in no envelope")
+        return False
+
+    def _what(self, attachment: Attachment) -> str:
+        return f"{self._snapshot.client.repository}: {attachment.kind} {attachment.blob.digest}"
+
+    def _read(self, attachment: Attachment) -> tuple[Format, frozenset[Package], Signer | None]:
+        what, signer = self._what(attachment), None
         data = self._snapshot.client.blob(attachment.blob)
         open_, format_ = attachment.open, attachment.format
         if open_ is None and format_ is None:
             open_, format_ = opener_of(data), of_document(data)
-        if open_ is not None:
+        if self._verifier is not None:
+            statement, signer = self._verified(self._verifier, attachment, open_, data)
+            format_, data = unwrap(statement, attachment.subject, what)
+        elif open_ is not None:
             format_, data = unwrap(open_(data, what), attachment.subject, what)
         if format_ is None:
             raise MalformedError(f"{what}: of no known format")
-        return format_, format_.read(data, what, self._wanted)
+        return format_, format_.read(data, what, self._wanted), signer
+
+    def _verified(
+        self, verifier: Verifier, attachment: Attachment, open_: Open | None, data: bytes
+    ) -> tuple[Statement, Signer]:
+        """Raises `SignatureError` or `MalformedError`."""
+        what = self._what(attachment)
+        try:
+            signed = verifier.open(attestation(attachment.blob, open_, data), [])
+        except SignatureError as error:
+            raise SignatureError(f"{what}: {error}") from None
+        return open_payload(signed.payload_type, signed.payload, what), signed.signer
 
 
 def _rank(found: _Found) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from msgspec import Struct, field
 from generator.document import decode, printable
 from generator.errors import MalformedError
 from generator.resolve.formats import Format, of_document, of_predicate
+from generator.trust.policy import Attestation
+from generator.upstream import Descriptor
 
 DSSE = "application/vnd.dsse.envelope.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
@@ -61,12 +63,17 @@ def open_bundle(data: bytes, what: str) -> Statement:
 
 
 def _payload(envelope: Envelope, what: str) -> Statement:
-    if envelope.payload_type != IN_TOTO:
-        raise MalformedError(f"{what}: payload of type {printable(envelope.payload_type)!r}, not {IN_TOTO!r}")
     try:
         payload = b64decode(envelope.payload.translate(_STANDARD), validate=True)
     except (binascii.Error, ValueError):
         raise MalformedError(f"{what}: the payload is not base64") from None
+    return open_payload(envelope.payload_type, payload, what)
+
+
+def open_payload(payload_type: str, payload: bytes, what: str) -> Statement:
+    """What an envelope holds. Raises `MalformedError` where it is no in-toto statement."""
+    if payload_type != IN_TOTO:
+        raise MalformedError(f"{what}: payload of type {printable(payload_type)!r}, not {IN_TOTO!r}")
     return open_statement(payload, what)
 
 
@@ -81,20 +88,36 @@ def opener(media_type: str) -> Open | None:
     return {DSSE: open_dsse, IN_TOTO: open_statement}.get(bare)
 
 
+def is_enveloped(open_: Open | None) -> bool:
+    """Whether what is opened so may be signed."""
+    return open_ in (open_dsse, open_bundle)
+
+
+def attestation(blob: Descriptor, open_: Open | None, data: bytes) -> Attestation:
+    """What a verifier is to open: `blob` describes it, `data` are its bytes."""
+    media_type = BUNDLE if open_ is open_bundle else DSSE if open_ is open_dsse else blob.media_type
+    return Attestation(media_type, data, blob.annotations or {})
+
+
 def unwrap(statement: Statement, subject: str, what: str) -> tuple[Format, bytes]:
     """The predicate of a statement about `subject` (a digest), and its format.
 
     Raises `MalformedError` where it is about something else, or no predicate that names packages.
     """
-    algorithm, _, hex_ = subject.partition(":")
-    if not any((item.digest or {}).get(algorithm, "").lower() == hex_ for item in statement.subject):
-        raise MalformedError(f"{what}: the attestation's subject is not {subject}")
+    check_subject(statement, subject, what)
     document = _unwrapped(statement.predicate, what)
     is_open = statement.predicate_type in _ANYTHING
     format_ = of_document(document) if is_open else of_predicate(statement.predicate_type)
     if format_ is None:
         raise MalformedError(f"{what}: no packages in a predicate {printable(statement.predicate_type)!r}")
     return format_, document
+
+
+def check_subject(statement: Statement, subject: str, what: str) -> None:
+    """Raises `MalformedError` where the statement is not about `subject` (a digest)."""
+    algorithm, _, hex_ = subject.partition(":")
+    if not any((item.digest or {}).get(algorithm, "").lower() == hex_ for item in statement.subject):
+        raise MalformedError(f"{what}: the attestation's subject is not {subject}")
 
 
 def may_list(predicate_type: str) -> bool:

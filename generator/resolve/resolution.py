@@ -12,6 +12,7 @@ from generator.resolve.documents import Document, Documents, Source
 from generator.resolve.main_package import agreed, main_package, own_label
 from generator.resolve.package import INSTALLED, Package, labelled
 from generator.resolve.snapshot import Snapshot
+from generator.trust.policy import Verifier
 
 _DIGEST = re.compile(r"\b(sha(?:256|384|512))[:-][0-9a-f]{64,}")
 
@@ -31,23 +32,26 @@ class Resolution:
     message: str = ""
 
 
-def resolve(snapshot: Snapshot, image: Image) -> Resolution:
+def resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None = None) -> Resolution:
     """The main package of a build, from the first place that keeps a document with it.
 
     What lists the installed packages goes before what merely names versions. Attachments that are not what they
-    should be are passed over and end up in the message. Raises `UpstreamError` or `MalformedError` where the image
+    should be are passed over and end up in the message. With a `verifier`, so are those that are not signed as it
+    wants, and what is never signed gives no version. Raises `UpstreamError` or `MalformedError` where the image
     itself cannot be read, and `TransientError` where the upstream is at fault.
     """
     reasons: list[str] = []
-    resolution = _of_documents(snapshot, image, reasons) or unknown("; ".join(reasons) or "no SBOM is attached")
-    if image.version_label and resolution.package is None:
+    resolution = _of_documents(snapshot, image, reasons, verifier) or unknown(
+        "; ".join(reasons) or "no SBOM is attached"
+    )
+    if image.version_label and resolution.package is None and verifier is None:
         return _by_label(snapshot, image, image.version_label, resolution)
     return resolution
 
 
-def _of_documents(snapshot: Snapshot, image: Image, reasons: list[str]) -> Resolution | None:
+def _of_documents(snapshot: Snapshot, image: Image, reasons: list[str], verifier: Verifier | None) -> Resolution | None:
     """None where no document lists packages. Of SBOMs in other places, the next is asked where one has no fit."""
-    documents = Documents(snapshot, image.package_type, reasons)
+    documents = Documents(snapshot, image.package_type, reasons, verifier)
     unclear: Resolution | None = None
     for sboms in documents.sboms():
         resolution, is_final = _judge(sboms, image, snapshot)

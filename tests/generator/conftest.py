@@ -11,6 +11,7 @@ from generator.record.index import Build, ImageIndex
 from generator.record.packages import expand
 from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
+from generator.trust.loading import load_verifiers
 from generator.upstream import Limits
 from tests.upstream import ExampleUpstream
 
@@ -28,6 +29,7 @@ class Index:
     folder: Path
     images: str
     limits: Limits = field(default_factory=lambda: QUICK)
+    trusted_root: Path | None = None
 
     @property
     def store(self) -> Store:
@@ -40,7 +42,8 @@ class Index:
     def run(self, names: Iterable[str] = (), *, write: bool = True, jobs: int = 8) -> Iterator[Outcome]:
         self.write_images()
         wanted = parse((self.folder / "images.toml").read_bytes(), "images.toml")
-        return Refresh(self.store, wanted, self.limits, jobs, write=write).run(names)
+        verifiers = load_verifiers(wanted.images.values(), self.folder, self.trusted_root)
+        return Refresh(self.store, wanted, self.limits, jobs, write=write, verifiers=verifiers).run(names)
 
     def refresh(self, *names: str, write: bool = True) -> dict[str, Outcome]:
         return {outcome.image.name: outcome for outcome in self.run(names, write=write)}

@@ -1,0 +1,27 @@
+"""What of trust needs packages that are installed with the extra `verify` only."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from generator.errors import ConfigurationError
+from generator.images import Image
+from generator.trust.policy import Verifier
+
+
+def load_verifiers(images: Iterable[Image], folder: Path, root: Path | None) -> dict[str, Verifier]:
+    """A verifier for each image that has somebody to trust, by name. `folder` has the keys; `root`: `TrustedRoot`.
+
+    Raises `ConfigurationError` where the extra is not installed, or a key or the root cannot be used.
+    """
+    trusting = {image.name: image.trust for image in images if image.trust}
+    if not trusting:
+        return {}
+    try:
+        from generator.trust.verifier import Verifiers
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise ConfigurationError(
+            f"images.toml: [trust] needs the package {missing}: pip install 'reverse-registry[generator,verify]'"
+        ) from None
+    verifiers = Verifiers(folder, root)
+    return {name: verifiers.of(trust) for name, trust in trusting.items()}
