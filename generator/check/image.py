@@ -13,7 +13,7 @@ from generator.record.merge import merge_builds
 from generator.record.packages import compact, expand
 from generator.record.version import Version
 from generator.reference import Repository
-from generator.resolve.package import parse_purl
+from generator.resolve.package import INSTALLED, parse_recorded
 from generator.upstream.auth import Realm
 from generator.upstream.manifest import INDEXES, MANIFESTS
 
@@ -41,7 +41,7 @@ def check_image(folder: Path, name: str, wanted: Image | None) -> Generator[Find
         problems += (Finding(file, what) for what in _index(index, wanted))
     if index and packages:
         problems += (Finding(log, what) for what in _packages(index, packages))
-    elif index and any(build.sbom for build in index.builds):
+    elif index and any(build.has_packages for build in index.builds):
         problems.append(Finding(log, "is missing or unreadable, should have the packages of every build; see git log"))
     yield from problems
     if index and wanted:
@@ -109,7 +109,7 @@ def _version(build: Build) -> Iterator[str]:
         return
     if build.unknown:
         yield f"unknown is there, should not be: version is {build.version}"
-    package = parse_purl(build.purl or "")
+    package = parse_recorded((build.purl or "").removeprefix("pkg:"))
     if build.version is None or package is None or package.version != build.version or package.purl != build.purl:
         yield f"version is {build.version}, should be that of its package {build.purl}"
         return
@@ -141,7 +141,7 @@ def _unwatched(index: ImageIndex, wanted: Image) -> Iterator[str]:
 
 
 def _packages(index: ImageIndex, log: PackageLog) -> Iterator[str]:
-    for package in _unparsable(log):
+    for package in _unparsable(index, log):
         yield f"{package} is no package URL of an installed package, should be one without `pkg:`"
     contents = expand(log)
     with_sbom = {build.key for build in index.builds if build.sbom}
@@ -151,11 +151,19 @@ def _packages(index: ImageIndex, log: PackageLog) -> Iterator[str]:
         yield "its changes are not those from build to build, should be in the order of the builds, each sorted"
     for build in index.builds:
         packages = contents.get(build.key)
-        if packages is None and build.sbom:
+        if packages is None and build.has_packages:
             yield f"has nothing of build {build.digest} ({build.track}), should have its packages: it has an SBOM"
-        elif packages is not None and build.purl and build.purl.removeprefix("pkg:") not in packages:
+        elif build.has_packages and packages is not None and build.purl and build.purl[4:] not in packages:
             yield f"build {build.digest} ({build.track}) lacks {build.purl}, should have it: its own main package"
 
 
-def _unparsable(log: PackageLog) -> Iterable[str]:
-    return sorted({each for change in log.builds for each in change.added if not parse_purl(f"pkg:{each}")})
+def _unparsable(index: ImageIndex, log: PackageLog) -> Iterable[str]:
+    """Beside what is installed, packages.json has a build's main package, of whatever type images.toml names."""
+    mains = {build.purl.removeprefix("pkg:") for build in index.builds if build.purl}
+    added = {each for change in log.builds for each in change.added}
+    packages = {each: parse_recorded(each) for each in added}
+    return sorted(
+        each
+        for each, package in packages.items()
+        if package is None or (package.type not in INSTALLED and each not in mains)
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from generator.errors import BrokenIndexError
-from generator.resolve.package import parse_purl
+from generator.resolve.package import parse_recorded
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,7 +72,7 @@ def _by_name(packages: Iterable[str]) -> dict[tuple[str, str], list[Installed]]:
 
 
 def _installed(text: str) -> Installed:
-    package = parse_purl(f"pkg:{text}")
+    package = parse_recorded(text)
     if package is None:
-        raise BrokenIndexError(f"{text} is no package of apk, deb or rpm; run `reverse-registry check`")
+        raise BrokenIndexError(f"{text} is no package URL; run `reverse-registry check`")
     return Installed(package.name, text.partition("@")[0].rpartition("/")[0], package.version, package.purl)

@@ -84,6 +84,11 @@ class Build(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"medi
     unknown: Annotated[Unknown | None, Meta(description="Why the version is unknown; absent where it is known.")] = None
 
     @property
+    def has_packages(self) -> bool:
+        """Whether packages.json has its packages: what was read of it lists some, and is not a label alone."""
+        return self.sbom is not None and self.sbom.kind != "label"
+
+    @property
     def key(self) -> tuple[str, str]:
         """What tells it from every other build of its image: the same digest may stand on several tracks."""
         return self.track, self.digest

@@ -11,7 +11,7 @@ from generator.refresh.observe import BuildReference
 from generator.resolve import Resolution, Snapshot, resolve, unknown
 from generator.resolve.documents import Source
 from generator.resolve.main_package import main_package
-from generator.resolve.package import parse_purl
+from generator.resolve.package import parse_recorded
 from generator.trust.policy import Verifier
 from generator.upstream import Client
 
@@ -55,8 +55,7 @@ def learn(client: Client, image: Image, reference: BuildReference, verifier: Ver
 
 def learn_again(build: Build, packages: frozenset[str], image: Image) -> Build:
     """A build derived anew from its recorded packages: its main package was not clear, or images.toml has changed."""
-    read = (parse_purl(f"pkg:{each}", image.package_type) for each in packages)
-    installed = [package for package in read if package]
+    installed = [package for each in packages if (package := parse_recorded(each))]
     try:
         package = main_package(installed, image.package, build.label or "", image.names)
     except VersionUnknownError as error:

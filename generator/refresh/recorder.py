@@ -74,7 +74,7 @@ class Recorder:
     def _record(self, work: ImageRefresh, observation: Observation, finished: bool) -> None:
         image, known = work.image, work.recorded.index if work.recorded else None
         contents = expand(self._store.packages(image.name))
-        if known and not contents and any(build.sbom for build in known.builds):
+        if known and not contents and any(build.has_packages for build in known.builds):
             raise BrokenIndexError(f"{image.name}/packages.json: is missing; restore it from git")
         recorded = [
             learn_again(build, contents[build.key], image)

@@ -21,11 +21,12 @@ ALIASES = {
     "minio-client": ("mc",),
     "mongo": ("mongodb", "mongod", "mongodb-org"),
     "mongodb": ("mongod", "mongodb-org"),
-    "mysql": ("mysql-server", "mysql-community-server"),
+    "mysql": ("mysql-server", "mysql-community-server", "mysql-community-server-minimal"),
     "nats": ("nats-server",),
     "nginx": ("nginx-mainline", "nginx-stable"),
     "node": ("nodejs",),
     "openjdk": ("openjdk-{}-jdk", "openjdk-{}-jdk-headless", "java-{}-openjdk-devel"),
+    "php": ("php-cli",),
     "postgres": ("postgresql",),
     "postgresql": ("postgresql", "postgresql-server"),
     "pytorch": ("py{}-pytorch", "py{}-pytorch-cuda-{}", "py{}-torch", "py{}-torch-cuda-{}"),
@@ -36,7 +37,7 @@ ALIASES = {
 }
 
 # The same software, built or set up in another way: the image is `python-fips`, the package may be `python-3.13`.
-_VARIANTS = ("-fips", "-iamguarded", "-bitnami")
+_VARIANTS = ("-fips", "-iamguarded", "-bitnami", "-lts")
 
 
 def own_names(names: Iterable[str]) -> tuple[str, ...]:

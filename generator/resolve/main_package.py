@@ -72,9 +72,9 @@ def _rank(package: Package) -> int:
 
 
 def _distinct(packages: Iterable[Package]) -> list[Package]:
-    """Sorted; what stands in two namespaces of a distribution is one package."""
+    """Sorted; what stands in two namespaces of a distribution is one, and a `generic` of no version (a digest) none."""
     found: dict[tuple[str, str, str], Package] = {}
-    for package in sorted(packages):
+    for package in sorted(package for package in packages if package.type != "generic" or _is_valid(package)):
         name = package.name if package.type in _STREAMED | _SYSTEMS else package.path
         found.setdefault((package.type, name, package.version), package)
     return list(found.values())
@@ -189,12 +189,15 @@ def _upstream(package: Package) -> str:
         return package.version
 
 
-def _sound(package: Package) -> Package:
+def _is_valid(package: Package) -> bool:
     try:
-        is_valid = Version(package.type, package.version).is_valid
+        return Version(package.type, package.version).is_valid
     except ValueError:
-        is_valid = False
-    if not is_valid:
+        return False
+
+
+def _sound(package: Package) -> Package:
+    if not _is_valid(package):
         raise _unknown(f"the version of {package.name} is none by the rules of {package.type}", [package])
     return package
 

@@ -65,6 +65,11 @@ def parse_purl(text: str, wanted: str = "") -> Package | None:
     return _package(type_, namespace, purl.name, version, version, None)
 
 
+def parse_recorded(text: str) -> Package | None:
+    """The package of an entry of packages.json, of whatever type; None where it is none."""
+    return parse_purl(f"pkg:{text}", text.partition("/")[0])
+
+
 def parse_pin(text: str) -> Package | None:
     """The package of `name=version`, as apk writes it; None where `text` pins no version."""
     pin = _PIN.fullmatch(text)

@@ -265,6 +265,11 @@ PHOTON = of("rpm/photon/bash@5.2-1.ph5", "rpm/photon/postgresql@17.1-1.ph5")
             [*DEBIAN, *of("deb/debian/postgresql-17@17.4-1", "deb/debian/postgresql-client-17@17.4-1")],
             "17.4-1",
         ),
+        ("nginx", of("deb/debian/nginx@1.22.1-9", "generic/nginx@sha256:0123"), "1.22.1-9"),
+        ("mysql", of("rpm/oracle/mysql-community-server-minimal@9.2.0-1.el9"), "9.2.0-1.el9"),
+        ("php", of("generic/php-cli@8.4.3", "generic/php-fpm@8.4.3"), "8.4.3"),
+        ("golang", of("generic/go@1.25.0", "deb/debian/gcc@12.2.0-3"), "1.25.0"),
+        ("mongo", of("deb/debian/mongodb-org@8.0.4", "deb/debian/mongodb-org-server@8.0.4"), "8.0.4"),
         ("jdk", of("rpm/redhat/java-21-openjdk-devel@21.0.6-1.el9?epoch=1"), "1:21.0.6-1.el9"),
         ("redis", [*DEBIAN, *of("deb/debian/redis-server@7.0.15-1?epoch=5")], "5:7.0.15-1"),
         # Both agree: the distribution's says more.
