@@ -19,6 +19,7 @@ from .index.current import Current
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
+from .registry.relays import Relays, capacity
 from .registry.routes import Registry
 from .settings import Settings
 from .site import Site
@@ -100,7 +101,10 @@ class Server:
         self._is_private = passthrough is not None
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
-        registry = Registry(current, upstream, manifests, self._prepared, passthrough, public_url, settings.timeout)
+        relays = Relays(capacity())
+        registry = Registry(
+            current, upstream, manifests, self._prepared, relays, passthrough, public_url, settings.timeout
+        )
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),

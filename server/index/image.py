@@ -68,6 +68,10 @@ class Image(Struct, dict=True):
             return self.by_digest[self.tags[tag]]
         return self.by_digest[self.retracted[tag].digest] if tag in self.retracted else None
 
+    def tracked(self, tag: str) -> Build | None:
+        """What an upstream tag pointed at last."""
+        return self.by_digest.get(self.tracks[tag].digest) if tag in self.tracks else None
+
     @cached_property
     def listing(self) -> list[str]:
         """Every tag that can be asked for and is no mistake, in the order of `alphabetical`."""

@@ -69,11 +69,13 @@ class Manifests:
         return self._cache.evicted
 
     def cached(self, repository: Repository, digest: str) -> Manifest | None:
-        return self._cache.get((repository, digest))
+        found = self._cache.get((repository, digest))
+        if found:
+            metrics.CACHE_HITS.inc()
+        return found
 
     async def by_digest(self, repository: Repository, digest: str) -> Manifest:
         if found := self.cached(repository, digest):
-            metrics.CACHE_HITS.inc()
             return found
         metrics.CACHE_MISSES.inc()
 
@@ -98,7 +100,7 @@ class Manifests:
         known = self._tags.get(key)
         if known and known.expires <= monotonic():
             self._tags.drop(key)
-        is_light = method == "HEAD" or (known is not None and self.cached(repository, known.descriptor.digest))
+        is_light = method == "HEAD" or (known is not None and self._cache.get((repository, known.descriptor.digest)))
 
         async def load() -> _Resolved:
             now = monotonic()

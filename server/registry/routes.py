@@ -18,12 +18,14 @@ from ..index.names import is_digest, is_name, is_tag
 from ..index.repository import Repository
 from ..upstream import responses
 from ..upstream.calls import Upstream
-from . import blobs, known, pagination
+from . import known, pagination
+from .blobs import Blobs, redirect
 from .known import Lasting, RegistryResponse
 from .manifests import INDEX, Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
 from .referrers import Referrers
+from .relays import Relays
 
 # Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
 _escape = re.compile(rb"%(?!3[Aa])")
@@ -57,6 +59,7 @@ class Registry:
         upstream: Upstream,
         manifests: Manifests,
         prepared: Prepared,
+        relays: Relays,
         passthrough: Passthrough | None,
         public_url: str,
         patience: float,
@@ -65,10 +68,11 @@ class Registry:
         self._upstream = upstream
         self._manifests = manifests
         self._referrers = Referrers(upstream, manifests)
+        self._blobs = Blobs(upstream, patience)
         self._prepared = prepared
+        self._relays = relays
         self._passthrough = passthrough
         self._public_url = public_url
-        self._patience = patience
 
     def routes(self) -> list[Route]:
         return [
@@ -127,6 +131,9 @@ class Registry:
         target = self._target(request)
         if target.image and target.image.listing:
             return known.tags(request, target.name, target.image.listing, Lasting.INDEX)
+        return self._relays.response(lambda: self._relay_tags(request, target))
+
+    async def _relay_tags(self, request: Request, target: _Target) -> Response:
         size = pagination.page_size(request.query_params)
         unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {target.name}")
         query = pagination.forwarded(request)
@@ -140,49 +147,62 @@ class Registry:
     async def manifest(self, request: Request) -> Response:
         target, reference = self._target(request), request.path_params["reference"]
         if ":" in reference:
-            return await self._manifest_by_digest(request, target, _digest(request))
+            return self._manifest_by_digest(request, target, _digest(request))
         if not is_tag(reference):
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
-        image, repository = target.image, target.repository
-        if image and (build := known.build(image, reference)):
-            # Some clients lose their token at a redirect, even to the same host.
-            if self._passthrough and request.method == "GET":
-                return known.manifest(request, await self._manifests.by_digest(repository, build.digest), MOVING)
-            return known.tag(request, image, reference, build, self._public_url)
+        build = known.build(target.image, reference) if target.image else None
+        if not target.image or not build:
+            return self._relays.response(lambda: self._relay_tag(request, target, reference))
+        # Some clients lose their token at a redirect, even to the same host.
+        if self._passthrough and request.method == "GET":
+            return self._relays.response(lambda: self._relay_manifest(request, target, build.digest, MOVING))
+        return known.tag(request, target.image, reference, build, self._public_url)
+
+    async def _relay_tag(self, request: Request, target: _Target, tag: str) -> Response:
+        """Upstream's own, or the build that it was last while upstream is away."""
         try:
             if request.method == "HEAD":
-                return known.manifest(request, await self._manifests.describe(repository, reference), SECONDS)
-            return known.manifest(request, await self._manifests.by_tag(repository, reference), SECONDS)
+                return known.manifest(request, await self._manifests.describe(target.repository, tag), SECONDS)
+            return known.manifest(request, await self._manifests.by_tag(target.repository, tag), SECONDS)
         except UpstreamError:
-            track = image and image.tracks.get(reference)
-            build = image.by_digest.get(track.digest) if image and track else None
+            build = target.image and target.image.tracked(tag)
             if not build or build.gone:
                 raise
             if request.method == "HEAD":
                 return known.manifest(request, build, SECONDS)
             return known.redirect(request, build, self._public_url, SECONDS)
 
-    async def _manifest_by_digest(self, request: Request, target: _Target, digest: str) -> Response:
+    def _manifest_by_digest(self, request: Request, target: _Target, digest: str) -> Response:
         build = target.image.by_digest.get(digest) if target.image else None
         if build and not build.gone and request.method == "HEAD":
             return known.manifest(request, build, IMMUTABLE, Lasting.INDEX)
+        if not self._passthrough and (manifest := self._manifests.cached(target.repository, digest)):
+            return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY)
+        return self._relays.response(lambda: self._relay_manifest(request, target, digest, IMMUTABLE))
+
+    async def _relay_manifest(self, request: Request, target: _Target, digest: str, cache_control: str) -> Response:
         try:
             manifest = await self._manifests.by_digest(target.repository, digest)
         except RegistryError as error:
+            build = target.image.by_digest.get(digest) if target.image else None
             if build and build.gone and error.status == 404:
                 raise RegistryError(404, error.code, f"{digest} is {known.gone_since(build.gone)}") from None
             raise
-        is_cached = self._manifests.cached(target.repository, digest) is manifest
-        return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY if is_cached else Lasting.NOT)
+        return known.manifest(request, manifest, cache_control)
 
     async def blob(self, request: Request) -> Response:
         target, digest = self._target(request), _digest(request)
         if target.repository.tokenless:
-            return blobs.redirect(target.repository.url(f"blobs/{digest}"), MOVING)
-        return await blobs.relay(self._upstream, target.repository, digest, request, self._patience)
+            return redirect(target.repository.url(f"blobs/{digest}"), MOVING)
+        return self._blobs.remembered(target.repository, digest, request) or self._relays.response(
+            lambda: self._blobs.relay(target.repository, digest, request)
+        )
 
     async def referrers(self, request: Request) -> Response:
         target, digest = self._target(request), _digest(request)
+        return self._relays.response(lambda: self._relay_referrers(request, target, digest))
+
+    async def _relay_referrers(self, request: Request, target: _Target, digest: str) -> Response:
         query, wanted = pagination.forwarded(request), request.query_params.get("artifactType")
         body, following, is_filtered = await self._referrers.of(target.repository, digest, query, wanted)
         filters = {"OCI-Filters-Applied": "artifactType"} if is_filtered else {}

@@ -12,7 +12,7 @@ import time
 from tests.bench.bars import MET, MISSED
 from tests.example import ROOT
 
-SERVER = ("hot", "pull", "scale", "reloads")
+SERVER = ("hot", "pull", "scale", "reloads", "fleet")
 GENERATOR = ("refresh", "first", "growth", "faults")
 NAMED = ("cost", "soak")
 """Run only if named: a profile, and ten minutes."""

@@ -64,13 +64,14 @@ def program(
     core: int | None = None,
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[Worker]:
     """Runs what listens at `port`, on one core or wherever the system likes."""
     pinned = () if core is None else ("taskset", "--cpu-list", str(core))
     with tempfile.TemporaryDirectory() as folder:
         log = log or Path(folder) / "log"
         began = time.perf_counter()
-        with daemon(log, *pinned, *command, cwd=ROOT, environment=environment) as process:
+        with daemon(log, *pinned, *command, cwd=cwd, environment=environment) as process:
             wait_until(lambda: listens(port), process, log)
             yield Worker(process.pid, port, log, time.perf_counter() - began)
 
@@ -82,19 +83,22 @@ def uvicorn(
     core: int | None = SERVING,
     logs: bool = False,
     environment: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[Worker]:
     """`logs`: whether the access log is written, to /dev/null."""
     port = free_port()
     silent = () if logs else ("--no-access-log",)
     command = (sys.executable, "-m", "uvicorn", app, "--port", str(port), *silent, *options)
     log = Path(os.devnull) if logs else None
-    with program(port, *command, core=core, log=log, environment=environment) as worker:
+    with program(port, *command, core=core, log=log, environment=environment, cwd=cwd) as worker:
         yield worker
 
 
 @contextlib.contextmanager
-def server(index: Path, *options: str, core: int | None = SERVING, logs: bool = False) -> Iterator[Worker]:
-    """Ours, over an index folder."""
-    environment = {"REVERSE_REGISTRY_INDEX": str(index)}
-    with uvicorn("server.app:app", *options, core=core, logs=logs, environment=environment) as worker:
+def server(
+    index: Path, *options: str, core: int | None = SERVING, logs: bool = False, checkout: Path = ROOT, **settings: str
+) -> Iterator[Worker]:
+    """Ours, over an index folder; of another `checkout`, to compare."""
+    environment = {"REVERSE_REGISTRY_INDEX": str(index), **settings}
+    with uvicorn("server.app:app", *options, core=core, logs=logs, environment=environment, cwd=checkout) as worker:
         yield worker

@@ -1,0 +1,79 @@
+"""Answers that need upstream: so many at once, and none for a client that has left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..errors import RegistryError
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+MOST = 2000
+RESERVED, DESCRIPTORS = 128, 3
+"""File descriptors left to everything else, and those that a relay may take: the client's, upstream's, a look-up's."""
+
+
+def capacity() -> int:
+    """How many relays this process can carry, with as many file descriptors as it may have."""
+    if resource is None:
+        return MOST
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, (soft - RESERVED) // DESCRIPTORS))
+
+
+class Relays:
+    """What the index knows waits for none of them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._running = 0
+
+    def response(self, respond: Callable[[], Awaitable[Response]]) -> Response:
+        """What `respond` will give; it may raise RegistryError."""
+        return _Relay(self, respond)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Raises RegistryError where there is none: the client may come again, but not hold its connection for that."""
+        if self._running >= self._limit:
+            headers = {"Retry-After": "1", "Connection": "close"}
+            raise RegistryError(503, "TOOMANYREQUESTS", "too much is being asked of upstream at once", headers)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+class _Relay(Response):
+    def __init__(self, relays: Relays, respond: Callable[[], Awaitable[Response]]) -> None:
+        self._relays = relays
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task  # noqa: S101
+        with self._relays.slot():
+            watcher = asyncio.create_task(_cancel_when_left(receive, task))
+            try:
+                await (await self._respond())(scope, receive, send)
+            except asyncio.CancelledError:
+                if not watcher.done() or task.uncancel():
+                    raise
+            finally:
+                watcher.cancel()
+
+
+async def _cancel_when_left(receive: Receive, task: "asyncio.Task[None]") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    task.cancel()
