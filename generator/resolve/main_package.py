@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 
+from generator.document import printable
 from generator.errors import NoneFitsError, VersionUnknownError
 from generator.record.version import Version
 from generator.resolve.aliases import ALIASES, own_names
@@ -198,7 +199,7 @@ def _is_valid(package: Package) -> bool:
 
 def _sound(package: Package) -> Package:
     if not _is_valid(package):
-        raise _unknown(f"the version of {package.name} is none by the rules of {package.type}", [package])
+        raise _unknown(f"the version of {printable(package.name)} is none by the rules of {package.type}", [package])
     return package
 
 

@@ -167,3 +167,24 @@ def buildkit(subject: str, *layers: Content) -> Content:
 def unlabelled(content: Content) -> Content:
     """An attestation whose annotations say nothing."""
     return replace(content, annotations={})
+
+
+def spdx_with(*purls: str) -> Document:
+    """Our packages, and others by their package URLs."""
+    document = spdx_of()
+    for number, purl in enumerate(purls):
+        reference = {"referenceCategory": "PACKAGE-MANAGER", "referenceLocator": purl, "referenceType": "purl"}
+        document["packages"].append({"SPDXID": f"SPDXRef-{number}", "name": "x", "externalRefs": [reference]})
+    return document
+
+
+def spdx_layer(subject: str, *packages: Package) -> Content:
+    """An SBOM as BuildKit attaches it."""
+    return in_toto(SPDX, spdx_of(packages), subject, **{"in-toto.io/predicate-type": SPDX})
+
+
+def unclear(learned: Learned) -> str:
+    """Why the version is unknown, which it has to be."""
+    assert learned.build.version is None
+    assert learned.build.unknown
+    return learned.build.unknown.reason

@@ -1,6 +1,5 @@
 """Which installed package gives an image its version (design, section 5)."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from generator.errors import VersionUnknownError
-from generator.resolve.formats.spdx import read_spdx
-from generator.resolve.main_package import LABEL, agreed, main_package, own_label
-from generator.resolve.package import Package, parse_pin, parse_purl
+from generator.resolve.main_package import LABEL, main_package, own_label
+from generator.resolve.package import Package, parse_pin
 from tests.generator.conftest import Index
 from tests.upstream import Build, ExampleUpstream
 from tests.upstream import Package as Installed
@@ -46,6 +44,14 @@ def packages(*pins: str) -> frozenset[Package]:
         ("httpd", ["apache2=2.4.63-r0", "apache2-utils=2.4.63-r0"], "apache2"),
         ("mongo", ["mongodb-8.0=8.0.4-r0"], "mongodb-8.0"),
         ("dotnet-runtime", ["dotnet-9-runtime=9.0.1-r0", "dotnet-9=9.0.1-r0"], "dotnet-9-runtime"),
+        (
+            "dotnet-sdk",
+            ["dotnet-10-sdk=10.0.105-r1", "dotnet-10=10.0.105-r1", "dotnet-10-runtime=10.0.105-r1"],
+            "dotnet-10-sdk",
+        ),
+        ("aspnet-runtime", ["aspnet-9-runtime=9.0.6-r0", "dotnet-9-runtime=9.0.6-r0"], "aspnet-9-runtime"),
+        ("node-lts", ["nodejs-24=24.1.0-r0", "npm=11-r0"], "nodejs-24"),
+        ("helm", ["helm-3=3.18.0-r0", "kubectl-1.33=1.33.1-r0"], "helm-3"),
         ("python3", ["python3.13=3.13.1-r0", "python32=1-r0"], "python3.13"),
         ("java", ["java=21-r0", "java-17=17-r0"], "java"),
         ("nginx", ["nginx-mainline=1.31.4-r0", "nginx-mainline-config=1.31.4-r0"], "nginx-mainline"),
@@ -166,202 +172,14 @@ def test_nothing_installed_has_no_candidates() -> None:
         main_package([], None, "", ["nginx"])
 
 
-def test_sources_recipes_and_images_with_the_package_s_name_do_not_count() -> None:
-    purls = [
-        "pkg:apk/wolfi/nginx@1.27.4-r2?arch=x86_64",
-        "pkg:github/nginx/nginx@release-1.27.4",
-        "pkg:generic/nginx@1.99",
-        "pkg:generic/nginx@1.98?checksum=sha256%3A00&download_url=https%3A%2F%2Fnginx.org%2Fnginx-1.98.tar.gz",
-        "pkg:generic/nginx@1.97?vcs_url=git%2Bhttps%3A%2F%2Fgithub.com%2Fnginx%2Fnginx%40release-1.97",
-        "pkg:github/wolfi-dev/os@0123abc#nginx.yaml",
-        "pkg:github/https:/%2Funknown%2Funknown%2Funknown@326e0ed687bdfeadac839dc9b25686e4442c9d04#nginx.melange.yaml",
-        "pkg:oci/nginx@sha256:00?arch=amd64&mediaType=application%2Fvnd.oci.image.manifest.v1%2Bjson&os=linux",
-        "pkg:deb/debian/nginx@1.22.1-9?arch=source",
-        "pkg:rpm/fedora/nginx@1.22.1-9?arch=src",
-        "pkg:apk/wolfi/nginx",
-    ]
-    entries = [{"externalRefs": [{"referenceType": "purl", "referenceLocator": purl}]} for purl in purls]
-    document = {"spdxVersion": "SPDX-2.3", "packages": [{"name": "nginx", "versionInfo": "release-1.27.4"}, *entries]}
-    installed = read_spdx(json.dumps(document).encode(), "")
-    assert {(package.type, package.version) for package in installed} == {("apk", "1.27.4-r2"), ("generic", "1.99")}
-    assert main_package(installed, None, "", ["nginx"]).version == "1.27.4-r2"
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "version", "purl"),
-    [
-        ("pkg:apk/wolfi/nginx@1.27.4-r2?arch=x86_64", "nginx", "1.27.4-r2", "pkg:apk/wolfi/nginx@1.27.4-r2"),
-        ("pkg:apk/wolfi/libstdc%2B%2B@14.2.0-r8", "libstdc++", "14.2.0-r8", None),
-        ("pkg:deb/debian/git@1%3A2.39.5-0%2Bdeb12u1?arch=amd64", "git", "1:2.39.5-0+deb12u1", None),
-        (
-            "pkg:rpm/fedora/git@2.39-1.fc40?epoch=2&arch=x86_64",
-            "git",
-            "2:2.39-1.fc40",
-            "pkg:rpm/fedora/git@2.39-1.fc40?epoch=2",
-        ),
-        ("pkg:deb/ubuntu/libcrypt1@4.4.27-1?epoch=1", "libcrypt1", "1:4.4.27-1", None),
-        ("pkg:deb/ubuntu/libcrypt1@1:4.4.27-1?epoch=1", "libcrypt1", "1:4.4.27-1", None),
-        ("pkg:deb/debian/bash@5.2.15-2?epoch=0", "bash", "5.2.15-2", "pkg:deb/debian/bash@5.2.15-2"),
-        ("pkg:rpm/redhat/bash@5.1-1.el9?epoch=0", "bash", "5.1-1.el9", "pkg:rpm/redhat/bash@5.1-1.el9"),
-        ("pkg:alpine/musl@1.2.5-r1?arch=x86_64", "musl", "1.2.5-r1", "pkg:apk/alpine/musl@1.2.5-r1"),
-        (
-            "pkg:bitnami/postgresql@18.6.0-3?arch=amd64&distro=photon-5",
-            "postgresql",
-            "18.6.0-3",
-            "pkg:bitnami/postgresql@18.6.0-3",
-        ),
-        ("pkg:generic/perl@5.40.2", "perl", "5.40.2", "pkg:generic/perl@5.40.2"),
-    ],
-)
-def test_a_package_url_is_read_in_the_distribution_s_own_form(
-    text: str, name: str, version: str, purl: str | None
-) -> None:
-    package = parse_purl(text)
-    assert package
-    assert (package.name, package.version) == (name, version)
-    assert purl in (None, package.purl)
-    assert parse_purl(package.purl) == package
-
-
-@pytest.mark.parametrize(
-    "text", ["nginx", "nginx=", "nginx~=1.27", "nginx>=1.27", "=1.0", "--port=80", "a b=1", "so:libc=1"]
-)
-def test_what_pins_no_package_is_no_package(text: str) -> None:
-    assert parse_pin(text) is None
-
-
-def test_a_pin_may_name_its_repository() -> None:
-    package = parse_pin("nginx=1.27.4-r2@local")
-    assert package
-    assert (package.name, package.version) == ("nginx", "1.27.4-r2")
-
-
 def ambiguous(upstream: ExampleUpstream, label: str = "") -> str:
     installed = (Installed("app-core", "1.0-r0"), Installed("app-web", "2.0-r0"))
     return upstream.push(Build("app", "x", datetime.fromisoformat("2026-01-01T00:00:00Z"), installed, label), "latest")
 
 
-def of(*purls: str, wanted: str = "") -> list[Package]:
-    return [package for purl in purls if (package := parse_purl(f"pkg:{purl}", wanted))]
-
-
-DEBIAN = of("deb/debian/dash@0.5.12-2", "deb/debian/libc6@2.36-9", "deb/debian/perl-base@5.36.0-7")
-PHOTON = of("rpm/photon/bash@5.2-1.ph5", "rpm/photon/postgresql@17.1-1.ph5")
-
-
-@pytest.mark.parametrize(
-    ("image", "installed", "main"),
-    [
-        # Bitnami's own component goes before the system's of that name.
-        ("postgresql", [*PHOTON, *of("bitnami/postgresql@18.6.0-3", "bitnami/gosu@1.17.0-1")], "18.6.0-3"),
-        ("postgres", [*PHOTON, *of("bitnami/postgresql@18.6.0-3")], "18.6.0-3"),
-        # What an official image has built itself, beside what it was built with.
-        ("python", [*DEBIAN, *of("generic/python@3.13.1", "deb/debian/python3.11@3.11.2-6")], "3.13.1"),
-        ("node", [*DEBIAN, *of("generic/node@24.1.0")], "24.1.0"),
-        # Debian's own, where its publisher means them.
-        ("nginx", [*DEBIAN, *of("deb/debian/nginx@1.22.1-9")], "1.22.1-9"),
-        (
-            "postgres",
-            [*DEBIAN, *of("deb/debian/postgresql-17@17.4-1", "deb/debian/postgresql-client-17@17.4-1")],
-            "17.4-1",
-        ),
-        ("nginx", of("deb/debian/nginx@1.22.1-9", "generic/nginx@sha256:0123"), "1.22.1-9"),
-        ("mysql", of("rpm/oracle/mysql-community-server-minimal@9.2.0-1.el9"), "9.2.0-1.el9"),
-        ("php", of("generic/php-cli@8.4.3", "generic/php-fpm@8.4.3"), "8.4.3"),
-        ("golang", of("generic/go@1.25.0", "deb/debian/gcc@12.2.0-3"), "1.25.0"),
-        ("mongo", of("deb/debian/mongodb-org@8.0.4", "deb/debian/mongodb-org-server@8.0.4"), "8.0.4"),
-        ("jdk", of("rpm/redhat/java-21-openjdk-devel@21.0.6-1.el9?epoch=1"), "1:21.0.6-1.el9"),
-        ("redis", [*DEBIAN, *of("deb/debian/redis-server@7.0.15-1?epoch=5")], "5:7.0.15-1"),
-        # Both agree: the distribution's says more.
-        ("nginx", of("deb/debian/nginx@1.22.1+dfsg-9", "generic/nginx@1.22.1"), "1.22.1+dfsg-9"),
-        ("dash", of("deb/debian/dash@0.5.12-2", "generic/dash@0.5.12"), "0.5.12"),
-        # Alpine's, by what an official image has built upon it.
-        ("python", of("apk/alpine/musl@1.2.5-r1", "generic/python@3.13.1"), "3.13.1"),
-    ],
-)
-def test_packages_of_other_publishers_count_in_the_order_of_who_means_them(
-    image: str, installed: list[Package], main: str
-) -> None:
-    assert main_package(installed, None, "", [image]).version == main
-
-
-@pytest.mark.parametrize(
-    ("image", "installed", "message"),
-    [
-        ("dash", DEBIAN, "no installed package fits the image's name 'dash'"),
-        ("perl", [*DEBIAN, *of("deb/debian/perl@5.36.0-7")], "no installed package fits the image's name 'perl'"),
-        ("gcc", [*DEBIAN, *of("deb/debian/gcc@12.2.0-3?epoch=4")], "no installed package fits the image's name 'gcc'"),
-        ("bash", PHOTON, "no installed package fits the image's name 'bash'"),
-        ("python", [*DEBIAN, *of("deb/debian/python3.11@3.11.2-6")], "no installed package fits the image's name"),
-        ("php", of("rpm/redhat/php8@8.0-1"), "no installed package fits the image's name 'php'"),
-        ("a-b", of("deb/debian/a-1-b@1.0-1"), "no installed package fits the image's name 'a-b'"),
-        (
-            "perl",
-            [*DEBIAN, *of("deb/debian/perl@5.36.0-7", "generic/perl@5.40.2")],
-            "candidates: deb/perl 5.36.0-7, generic/perl 5.40.2; settle it",
-        ),
-        (
-            "nginx",
-            of("deb/debian/nginx@1.22.1-9", "generic/nginx@1.27.4"),
-            "several packages fit the image's name 'nginx'; candidates: deb/nginx 1.22.1-9, generic/nginx 1.27.4",
-        ),
-        (
-            "postgres",
-            of("deb/debian/postgresql-15@15.1-1", "generic/postgresql@17.4"),
-            "candidates: deb/postgresql-15 15.1-1, generic/postgresql 17.4",
-        ),
-    ],
-)
-def test_a_system_s_own_package_is_not_taken_for_what_an_image_is_about(
-    image: str, installed: list[Package], message: str
-) -> None:
-    with pytest.raises(VersionUnknownError) as raised:
-        main_package(installed, None, "", [image])
-    assert message in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "version"),
-    [
-        ("generic/perl", "5.40.2"),
-        ("deb/perl", "5.36.0-7"),
-        ("deb/debian/perl", "5.36.0-7"),
-        ("dash", "0.5.12-2"),
-        ("golang/github.com/prometheus/prometheus", "v0.53.1"),
-        ("golang/prometheus", "v0.53.1"),
-        ("npm/@angular/cli", "17.0.1"),
-        ("Generic/perl", "5.40.2"),
-    ],
-)
-def test_package_of_images_toml_may_name_any_package_url(wanted: str, version: str) -> None:
-    type_ = wanted.partition("/")[0].lower()
-    purls = (
-        "deb/debian/perl@5.36.0-7",
-        "deb/debian/dash@0.5.12-2",
-        "generic/perl@5.40.2",
-        "golang/github.com/prometheus/prometheus@v0.53.1",
-        "golang/github.com/prometheus/common@v0.55.0",
-        "npm/%40angular/cli@17.0.1",
-    )
-    assert main_package(of(*purls, wanted=type_), wanted, "", ["app"]).version == version
-
-
 def test_a_version_that_apk_refuses_is_no_version() -> None:
     with pytest.raises(VersionUnknownError, match="the version of demo is none by the rules of apk"):
         main_package(packages("demo=0.1-r2-r3"), None, "", ["demo"])
-
-
-def test_a_package_in_two_namespaces_is_one() -> None:
-    installed = of("apk/wolfi/demo@1.0-r0", "apk/chainguard/demo@1.0-r0")
-    assert main_package(installed, None, "", ["demo"]).version == "1.0-r0"
-    with pytest.raises(VersionUnknownError, match="several packages fit"):
-        main_package([*installed, *of("apk/chainguard/demo@1.0-r1")], None, "", ["demo"])
-
-
-def test_documents_agree_on_a_version_or_none_of_them_is_believed() -> None:
-    assert agreed(of("apk/wolfi/demo@1.0-r0", "generic/demo@1.0")).type == "apk"
-    with pytest.raises(VersionUnknownError, match=r"disagree about its version: demo 1\.0-r0, demo 1\.0-r1$"):
-        agreed(of("apk/wolfi/demo@1.0-r0", "apk/wolfi/demo@1.0-r1"))
 
 
 words = st.from_regex(r"[a-z]{1,4}(-[a-z]{1,4}){0,2}", fullmatch=True)

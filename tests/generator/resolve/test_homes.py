@@ -1,10 +1,9 @@
 """Every place where an SBOM can live and every format it can have: found, trusted only where right, never twice."""
 
 import base64
-import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -27,7 +26,7 @@ from tests.generator.attaching import (
     unlabelled,
 )
 from tests.generator.conftest import QUICK
-from tests.upstream import Answer, Content, Corrupt, ExampleUpstream, Fault, Mislabel, Package, attestation, blob
+from tests.upstream import Answer, Content, Corrupt, Fault, Mislabel, Package, attestation, blob
 from tests.upstream.attestation import (
     DSSE,
     IMAGE_CONFIGURATION,
@@ -41,31 +40,9 @@ from tests.upstream.attestation import (
 from tests.upstream.oci import CONFIG, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST
 from tests.upstream.sbom import SPDX
 
-names = (f"demo-{number}" for number in itertools.count())
 OTHER = "sha256:" + "a" * 64
 IMAGE = ExampleImage()
 CHILD = IMAGE.child()
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream(catalogue=()) as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def demo(running: ExampleUpstream) -> Iterator[Demo]:
-    """A repository of its own, without the referrers API."""
-    running.options.referrers = False
-    yield Demo(running, next(names))
-    running.faults.clear()
-
-
-@pytest.fixture
-def referring(demo: Demo) -> Demo:
-    """Likewise, with the API."""
-    demo.upstream.options.referrers = True
-    return demo
 
 
 def spdx_attestation(subject: str, *packages: Package) -> Content:

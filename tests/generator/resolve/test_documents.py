@@ -1,0 +1,147 @@
+"""What a document may come in, what in it is not installed, and what several of them come to."""
+
+import json
+
+import pytest
+
+from tests.generator.attaching import (
+    CYCLONEDX,
+    CYCLONEDX_JSON,
+    PACKAGES,
+    SPDX_JSON,
+    Demo,
+    ExampleImage,
+    buildkit,
+    cyclonedx_of,
+    in_toto,
+    spdx_layer,
+    spdx_of,
+    spdx_with,
+    unclear,
+)
+from tests.upstream import Package, attestation, blob
+from tests.upstream.attestation import DSSE, PROVENANCE, envelope, provenance, statement
+from tests.upstream.oci import Document
+from tests.upstream.sbom import SPDX
+
+IMAGE = ExampleImage()
+CHILD = IMAGE.child()
+VERSION = "1.2.3-r4"
+OTHER = (Package("demo", "1.2.4-r0"), Package("glibc", "2.41-r0"))
+
+
+@pytest.mark.parametrize("data", [spdx_of(), json.dumps(spdx_of())], ids=["a document", "its text"])
+@pytest.mark.parametrize(
+    "predicate_type", [SPDX, "https://cosign.sigstore.dev/attestation/v1", "cosign.sigstore.dev/attestation/v1"]
+)
+def test_cosign_1_put_the_document_into_data(demo: Demo, predicate_type: str, data: object) -> None:
+    predicate: Document = {"Timestamp": "2022-01-01T00:00:00Z", "Data": data}
+    demo.att(CHILD.digest, attestation(predicate_type, predicate, CHILD.digest))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+@pytest.mark.parametrize("predicate", [{"Data": "free text"}, {"Data": 1}, {"Data": None}, {}])
+def test_cosign_s_predicate_for_anything_may_be_anything(demo: Demo, predicate: Document) -> None:
+    demo.att(CHILD.digest, attestation("https://cosign.sigstore.dev/attestation/v1", predicate, CHILD.digest))
+    assert "no packages in a predicate" in unclear(demo.learned(IMAGE.top()))
+
+
+@pytest.mark.parametrize("type_", ["https://in-toto.io/Statement/v2", "", None])
+def test_a_statement_of_another_type_is_refused(demo: Demo, type_: str | None) -> None:
+    document = {**statement(SPDX, spdx_of(), CHILD.digest), "_type": type_}
+    demo.att(CHILD.digest, blob(envelope(document), DSSE))
+    assert "_type" in unclear(demo.learned(IMAGE.top()))
+
+
+def test_cyclonedx_components_out_of_scope_and_what_is_in_them_do_not_count(demo: Demo) -> None:
+    inner = {"type": "library", "name": "demo", "purl": "pkg:apk/wolfi/demo@9.9-r9"}
+    document = cyclonedx_of()
+    document["components"] += [
+        {"type": "library", "name": "demo", "purl": "pkg:apk/wolfi/demo@9.8-r8", "scope": "excluded"},
+        {"type": "application", "name": "tests", "scope": "excluded", "components": [inner]},
+        {"type": "library", "name": "curl", "purl": "pkg:apk/wolfi/curl@8-r0", "scope": "optional"},
+    ]
+    demo.att(CHILD.digest, attestation(CYCLONEDX, document, CHILD.digest))
+    learned = demo.learned(IMAGE.top())
+    assert learned.build.version == VERSION
+    assert set(learned.packages or ()) == {"apk/wolfi/demo@1.2.3-r4", "apk/wolfi/glibc@2.41-r0", "apk/wolfi/curl@8-r0"}
+
+
+@pytest.mark.parametrize("relation", ["BUILD_TOOL_OF", "DEV_DEPENDENCY_OF", "BUILD_DEPENDENCY_OF", "TEST_TOOL_OF"])
+def test_what_an_image_was_made_with_does_not_count(demo: Demo, relation: str) -> None:
+    document = spdx_with("pkg:apk/wolfi/demo@9.9-r9")
+    document["relationships"].append(
+        {"spdxElementId": "SPDXRef-0", "relationshipType": relation, "relatedSpdxElement": "SPDXRef-DOCUMENT"}
+    )
+    demo.att(CHILD.digest, attestation(SPDX, document, CHILD.digest))
+    assert set(demo.learned(IMAGE.top()).packages or ()) == {"apk/wolfi/demo@1.2.3-r4", "apk/wolfi/glibc@2.41-r0"}
+
+
+def test_buildkit_s_build_configuration_names_what_was_done_not_what_is_installed(demo: Demo) -> None:
+    document = provenance(PACKAGES)
+    document["buildDefinition"]["internalParameters"]["buildConfig"] = {
+        "llbDefinition": [{"op": {"Op": {"exec": {"meta": {"args": ["apk", "add", "demo=9.9-r9", "gcc=14-r0"]}}}}}]
+    }
+    layer = in_toto(PROVENANCE, document, CHILD.digest, **{"in-toto.io/predicate-type": PROVENANCE})
+    learned = demo.learned(IMAGE.top(buildkit(CHILD.digest, layer)))
+    assert set(learned.packages or ()) == {"apk/demo@1.2.3-r4", "apk/glibc@2.41-r0"}
+
+
+def stages(*documents: tuple[Package, ...]) -> Content:
+    """An index in which BuildKit has attached an SBOM for the image, and those of the stages it was built in."""
+    return IMAGE.top(buildkit(CHILD.digest, *(spdx_layer(CHILD.digest, *packages) for packages in documents)))
+
+
+def test_of_buildkit_s_sboms_the_first_is_the_image_s_and_the_others_are_of_its_stages(demo: Demo) -> None:
+    assert demo.learned(stages(PACKAGES, OTHER)).build.version == VERSION
+    assert demo.learned(stages(OTHER, PACKAGES)).build.version == "1.2.4-r0"
+
+
+def test_a_stage_s_packages_are_not_the_image_s_even_where_that_has_none(demo: Demo) -> None:
+    learned = demo.learned(stages((), PACKAGES))
+    assert "names no installed package" in unclear(learned)
+    assert learned.packages is None
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("place", ["att", "referrers"])
+def test_sboms_of_one_place_that_disagree_make_a_version_unknown(demo: Demo, place: str, swapped: bool) -> None:
+    both = [spdx_of(PACKAGES), spdx_of(OTHER)][:: -1 if swapped else 1]
+    if place == "att":
+        demo.att(CHILD.digest, *(attestation(SPDX, document, CHILD.digest) for document in both))
+    else:
+        referrers = [demo.refer(CHILD, [blob(document, SPDX_JSON)], SPDX_JSON) for document in both]
+        demo.fall_back(CHILD, *referrers)
+    learned = demo.learned(IMAGE.top())
+    assert unclear(learned) == "the SBOMs of the build disagree about its version"
+    assert "demo 1.2.3-r4, demo 1.2.4-r0" in learned.reason
+    assert learned.build.unknown
+    assert learned.build.unknown.candidates == ("apk/wolfi/demo@1.2.3-r4", "apk/wolfi/demo@1.2.4-r0")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_where_they_agree_or_one_alone_has_the_package_it_is_taken(demo: Demo, swapped: bool) -> None:
+    documents = [
+        attestation(SPDX, spdx_of((Package("glibc", "2.41-r0"),)), CHILD.digest),
+        attestation(SPDX, spdx_of(PACKAGES), CHILD.digest),
+        attestation(CYCLONEDX, cyclonedx_of((PACKAGES[0],)), CHILD.digest),
+    ]
+    demo.att(CHILD.digest, *documents[:: -1 if swapped else 1])
+    learned = demo.learned(IMAGE.top())
+    assert learned.build.version == VERSION
+    assert learned.build.sbom
+    assert learned.build.sbom.digest == documents[1].digest
+
+
+def test_an_sbom_in_another_place_is_asked_where_one_has_no_fit(demo: Demo) -> None:
+    demo.att(CHILD.digest, attestation(SPDX, spdx_of((Package("glibc", "2.41-r0"),)), CHILD.digest))
+    demo.sbom(CHILD.digest, cyclonedx_of(), CYCLONEDX_JSON)
+    build = demo.learned(IMAGE.top()).build
+    assert (build.version, build.sbom and build.sbom.kind) == (VERSION, "cosign-sbom")
+
+
+def test_copies_of_an_attestation_are_read_a_bounded_number_of_times(demo: Demo) -> None:
+    copies = [attestation(SPDX, spdx_of(PACKAGES) | {"name": str(number)}, CHILD.digest) for number in range(40)]
+    demo.att(CHILD.digest, *copies)
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+    assert demo.downloads() <= 20

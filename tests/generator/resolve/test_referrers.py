@@ -1,0 +1,96 @@
+"""Referrers as registries list them and tools attach them: of a type that tells nothing, or of many."""
+
+import pytest
+
+from tests.generator.attaching import (
+    BUNDLE,
+    CYCLONEDX_JSON,
+    SPDX_JSON,
+    Demo,
+    ExampleImage,
+    bundle,
+    cyclonedx_of,
+    in_toto,
+    spdx_of,
+)
+from tests.upstream import Content, blob
+from tests.upstream.attestation import envelope, statement
+from tests.upstream.oci import INDEX, LAYER, serialise
+from tests.upstream.sbom import SPDX
+
+IMAGE = ExampleImage()
+CHILD = IMAGE.child()
+VERSION = "1.2.3-r4"
+
+
+def listed(*referrers: Content, **changes: object) -> Content:
+    """The index at the fallback tag, with other fields in its descriptors; None takes a field away."""
+    descriptors = [{**referrer.descriptor(), **changes} for referrer in referrers]
+    manifests = [{key: value for key, value in each.items() if value is not None} for each in descriptors]
+    return Content(INDEX, serialise({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}))
+
+
+def fall_back(demo: Demo, subject: Content, top: Content) -> None:
+    demo.push(top, subject.digest.replace(":", "-"))
+
+
+ODD = [
+    None,
+    "",
+    "application/vnd.oci.empty.v1+json",
+    "application/vnd.dev.cosign.artifact.sbom.v1+json",
+    "sbom/example",
+]
+LAYERS = {
+    "spdx": blob(spdx_of(), SPDX_JSON),
+    "cyclonedx": blob(cyclonedx_of(), CYCLONEDX_JSON),
+    "statement": in_toto(SPDX, spdx_of(), CHILD.digest),
+    "bundle": bundle(SPDX, spdx_of(), CHILD.digest),
+    "json": blob(spdx_of(), "application/json"),
+    "json envelope": blob(envelope(statement(SPDX, spdx_of(), CHILD.digest)), "application/json"),
+    "titled": blob(spdx_of(), "application/octet-stream", {"org.opencontainers.image.title": "demo.spdx.json"}),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("type_", ODD)
+def test_the_fallback_tag_may_list_a_referrer_without_a_telling_type(demo: Demo, type_: str | None, layer: str) -> None:
+    referrer = demo.refer(CHILD, [LAYERS[layer]], type_ or "")
+    fall_back(demo, CHILD, listed(referrer, artifactType=type_))
+    build = demo.learned(IMAGE.top()).build
+    assert (build.version, build.sbom and build.sbom.kind) == (VERSION, "referrer")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("type_", ODD)
+def test_so_may_the_api(demo: Demo, type_: str | None, layer: str) -> None:
+    demo.upstream.options.referrers = True
+    demo.upstream.options.referrer_type = type_
+    demo.refer(CHILD, [LAYERS[layer]], type_ or "")
+    build = demo.learned(IMAGE.top()).build
+    demo.upstream.options.referrer_type = "{type}"
+    assert (build.version, build.sbom and build.sbom.kind) == (VERSION, "referrer")
+
+
+def test_a_manifest_s_own_type_tells_where_its_listing_is_silent(demo: Demo) -> None:
+    referrer = demo.refer(CHILD, [blob(bundle(SPDX, spdx_of(), CHILD.digest).data, "application/octet-stream")], BUNDLE)
+    fall_back(demo, CHILD, listed(referrer, artifactType=None))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+def test_a_bounded_number_of_them_is_looked_at_the_likeliest_first(demo: Demo) -> None:
+    other = [demo.refer(CHILD, [blob(bytes([number]), LAYER)], f"somebody/{number}") for number in range(60)]
+    sbom = demo.refer(CHILD, [LAYERS["spdx"]], "somebody/sbom")
+    fall_back(demo, CHILD, listed(*other, sbom))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+    assert demo.upstream.requests.count("/manifests/sha256:") <= 20
+
+
+@pytest.mark.parametrize(
+    "type_", ["application/vnd.dev.cosign.artifact.sig.v1+json", "application/vnd.cncf.notary.signature"]
+)
+def test_signatures_are_not_looked_at(demo: Demo, type_: str) -> None:
+    signature = demo.refer(CHILD, [blob({}, "application/json")], type_)
+    fall_back(demo, CHILD, listed(signature))
+    demo.learned(IMAGE.top())
+    assert demo.upstream.requests.count(signature.digest) == 0

@@ -1,0 +1,75 @@
+"""Indexes that do not say everything, or hold another index; subjects named by another algorithm."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from generator.errors import MalformedError
+from tests.generator.attaching import (
+    EMPTY,
+    PACKAGES,
+    Demo,
+    ExampleImage,
+    buildkit,
+    spdx_layer,
+    spdx_of,
+)
+from tests.upstream import Content, attestation, blob, index, manifest
+from tests.upstream.attestation import IN_TOTO, statement
+from tests.upstream.oci import LAYER, MANIFEST
+from tests.upstream.sbom import SPDX
+
+IMAGE = ExampleImage()
+CHILD = IMAGE.child()
+VERSION = "1.2.3-r4"
+
+
+def test_an_entry_without_a_platform_has_that_of_its_configuration(demo: Demo) -> None:
+    children = [replace(IMAGE.child(architecture), platform={}) for architecture in ("amd64", "arm64")]
+    artifact = manifest(EMPTY, [blob(b"x", LAYER)])
+    demo.att(CHILD.digest, attestation(SPDX, spdx_of(), CHILD.digest))
+    build = demo.learned(index([artifact, *reversed(children)])).build
+    assert build.version == VERSION
+    assert build.platforms == {f"linux/{a}": IMAGE.child(a).digest for a in ("amd64", "arm64")}
+
+
+def test_an_index_inside_the_index_is_opened_and_what_that_lists_is_attached_to_as_well(demo: Demo) -> None:
+    arm = IMAGE.child("arm64")
+    inner = index([CHILD, buildkit(CHILD.digest, spdx_layer(CHILD.digest, *PACKAGES))])
+    build = demo.learned(index([arm, inner])).build
+    assert build.version == VERSION
+    assert build.platforms == {"linux/amd64": CHILD.digest, "linux/arm64": arm.digest}
+
+
+def test_what_is_attached_to_an_inner_index_is_found(demo: Demo) -> None:
+    inner = index([CHILD])
+    top = index([inner])
+    demo.att(inner.digest, attestation(SPDX, spdx_of(), inner.digest))
+    assert demo.learned(top).build.version == VERSION
+
+
+def test_an_index_two_levels_down_is_not_opened(demo: Demo) -> None:
+    with pytest.raises(MalformedError, match="an image index without a platform"):
+        demo.learned(index([index([index([CHILD])])]))
+
+
+class Sha512(Content):
+    """A content that is named by its SHA-512."""
+
+    @property
+    def digest(self) -> str:
+        return f"sha512:{hashlib.sha512(self.data).hexdigest()}"
+
+
+def test_attachments_of_a_sha512_subject_are_found(demo: Demo) -> None:
+    child = Sha512(MANIFEST, CHILD.data, CHILD.children, platform=CHILD.platform)
+    document = statement(SPDX, spdx_of(), child.digest)
+    document["subject"] = [{"name": "x", "digest": {"sha512": child.digest.removeprefix("sha512:")}}]
+    referrer = demo.refer(child, [blob(document, IN_TOTO)], IN_TOTO)
+    top = index([child])
+    demo.push(top)
+    demo.push(index([referrer]), f"sha512-{child.digest.removeprefix('sha512:')[:64]}")
+    learned = demo.learned(top)
+    assert learned.build.version == VERSION
+    assert learned.build.platforms == {"linux/amd64": child.digest}
