@@ -19,7 +19,7 @@ from tests.generator.attaching import (
     spdx_with,
     unclear,
 )
-from tests.upstream import Package, attestation, blob
+from tests.upstream import Content, Package, attestation, blob
 from tests.upstream.attestation import DSSE, PROVENANCE, envelope, provenance, statement
 from tests.upstream.oci import Document
 from tests.upstream.sbom import SPDX
