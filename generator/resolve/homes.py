@@ -12,7 +12,7 @@ from generator.reference import is_tag
 from generator.resolve.envelope import Open, may_list, opener
 from generator.resolve.formats import FORMATS, SPDX, Format, of_media_type, of_predicate
 from generator.resolve.snapshot import REFERENCE_TYPE, Snapshot
-from generator.upstream import Client, Descriptor
+from generator.upstream import Client, Descriptor, Manifest
 
 _PREDICATE_ANNOTATIONS = (
     "predicateType",
@@ -82,7 +82,7 @@ def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
             continue
         types = (referrer.artifact_type, manifest.artifact_type, manifest.config and manifest.config.media_type)
         type_ = next((type_ for type_ in types if type_ and (of_media_type(type_) or opener(type_))), "")
-        yield from _opened("referrer", subject, manifest.layers, type_, _predicate(referrer))
+        yield from _opened("referrer", subject, manifest.layers, type_, _predicate(referrer) or _predicate(manifest))
 
 
 HOMES: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, referrers)
@@ -157,5 +157,6 @@ def _may_be_json(layer: Descriptor) -> bool:
     return layer.media_type.partition(";")[0].strip().lower() in _JSON or layer.annotation(_TITLE).endswith(".json")
 
 
-def _predicate(descriptor: Descriptor) -> str:
-    return next(filter(None, map(descriptor.annotation, _PREDICATE_ANNOTATIONS)), "")
+def _predicate(annotated: Descriptor | Manifest) -> str:
+    stated = annotated.annotations or {}
+    return next((stated[key] for key in _PREDICATE_ANNOTATIONS if stated.get(key)), "")

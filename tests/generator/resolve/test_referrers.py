@@ -94,3 +94,13 @@ def test_signatures_are_not_looked_at(demo: Demo, type_: str) -> None:
     fall_back(demo, CHILD, listed(signature))
     demo.learned(IMAGE.top())
     assert demo.upstream.requests.count(signature.digest) == 0
+
+
+def test_a_manifest_s_own_annotation_tells_what_its_bundle_is_about(demo: Demo) -> None:
+    referrers = []
+    for type_ in ("https://cosign.sigstore.dev/attestation/vuln/v1", SPDX):
+        annotations = {"dev.sigstore.bundle.predicateType": type_}
+        referrers.append(demo.refer(CHILD, [bundle(type_, spdx_of(), CHILD.digest)], BUNDLE, **annotations))
+    fall_back(demo, CHILD, listed(*referrers, annotations=None))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+    assert demo.downloads() == 2, "the SBOM, and the config for its label"
