@@ -11,29 +11,33 @@ import typer
 from generator.cli.check import check
 from generator.cli.conventions import FAILED, MISCONFIGURED
 from generator.cli.editing import add
+from generator.cli.help import Command, Sections
 from generator.cli.init import init
 from generator.cli.output import error_line
 from generator.cli.publish import publish
-from generator.cli.queries import diff, log, packages, resolve, search
+from generator.cli.queries import diff, list_, log, packages, resolve, search
 from generator.cli.refresh import refresh
+from generator.cli.remove import remove
 from generator.cli.site import site
 from generator.cli.verify import verify
 from generator.errors import ConfigurationError, ReverseRegistryError
 
 app = typer.Typer(
     help="Bring back the versions of images whose registry serves only latest.",
+    cls=Sections,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Keep an index": (init, add, refresh, check, verify, publish, site),
-    "Ask it, without a network": (resolve, packages, diff, log, search),
+    "Keep an index": (init, add, remove, refresh, check, verify, publish, site),
+    "Ask it, without a network": (list_, resolve, packages, diff, log, search),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
+        app.command(_command.__name__.rstrip("_"), cls=Command, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
@@ -62,7 +66,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Bring back the versions of images whose registry serves only latest."""

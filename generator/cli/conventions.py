@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
-FAILED, MISCONFIGURED, INTERRUPTED = 1, 2, 130
+FAILED, MISCONFIGURED, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
-Index = Annotated[Path, typer.Option("--index", help="Folder of the index; holds images.toml.")]
+Index = Annotated[
+    Path,
+    typer.Option(
+        "--index", metavar="DIR", envvar="REVERSE_REGISTRY_INDEX", help="Folder of the index; holds images.toml."
+    ),
+]
 TrustedRoot = Annotated[
     Path | None,
     typer.Option("--trusted-root", metavar="FILE", help="Sigstore's trusted_root.json; default: its public root."),

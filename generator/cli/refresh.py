@@ -18,7 +18,7 @@ from rich.progress import (
 
 from generator import images
 from generator.cli.conventions import FAILED, INTERRUPTED, Index, TrustedRoot
-from generator.cli.output import count, error_line, summarize
+from generator.cli.output import count, error_line, show_line, summarize
 from generator.cli.summary import headline, summary, versions
 from generator.document import printable
 from generator.errors import ConfigurationError, ReverseRegistryError
@@ -60,16 +60,16 @@ def refresh(
                 for line in _lines(outcome):
                     progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
     except KeyboardInterrupt:
-        _tell(outcomes, wanted, dry_run)
+        _report(outcomes, wanted, dry_run)
         print(error_line("reverse-registry: interrupted; what was learned is kept"), file=sys.stderr, flush=True)
         sys.stdout.flush()
         # Leaving as usual would wait for the requests under way, each up to its timeout.
         os._exit(INTERRUPTED)
     except ReverseRegistryError:
         if outcomes:
-            _tell(outcomes, wanted, dry_run)
+            _report(outcomes, wanted, dry_run)
         raise
-    _tell(outcomes, wanted, dry_run)
+    _report(outcomes, wanted, dry_run)
     if any(outcome.errors for outcome in outcomes):
         raise typer.Exit(FAILED)
 
@@ -88,10 +88,14 @@ def _progress() -> Progress:
     )
 
 
-def _tell(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> None:
-    told = headline(outcomes, wanted, dry_run=dry_run)
-    typer.echo(told)
-    summarize(summary(told, outcomes))
+def _report(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> None:
+    """The last lines: what came of it all, and again what failed, which may have scrolled away long ago."""
+    line = headline(outcomes, wanted, dry_run=dry_run)
+    show_line(line)
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.image.name):
+        for error in outcome.errors:
+            show_line(f"  {outcome.image.name}: {error}")
+    summarize(summary(line, outcomes))
 
 
 def _check_names(names: list[str], wanted: Images) -> None:

@@ -2,11 +2,13 @@
 
 import operator
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from generator.document import printable
 from generator.errors import ConfigurationError
+from generator.record.difference import Installed
 from generator.record.version import Version
 
 _COMPARISONS = {
@@ -38,6 +40,18 @@ class Range:
     def holds(self, type_: str, text: str) -> bool:
         """Whether a package's version is in the range. Raises `ConfigurationError` where a bound is no version."""
         return all(_holds(sign, bound, type_, text) for sign, bound in self.comparisons)
+
+
+def newest_versions(packages: Iterable[Installed]) -> list[str]:
+    """The versions of a package, newest first; what is no version by its distribution's rules comes last."""
+    known: dict[str, Version] = {}
+    odd: list[str] = []
+    for each in packages:
+        try:
+            known[each.version] = Version(each.origin.partition("/")[0], each.version)
+        except ValueError:
+            odd.append(each.version)
+    return [*sorted(known, key=known.__getitem__, reverse=True), *sorted(set(odd))]
 
 
 def _holds(sign: str, bound: str, type_: str, text: str) -> bool:

@@ -11,18 +11,28 @@ from generator.query.reference import Reference, closest
 from generator.record.index import Build, ImageIndex
 from generator.record.tags import exact_tag, line_tags, unique_tags, version_of
 
-Rule = Literal["digest", "track", "unique", "exact", "line"]
+Rule = Literal["digest", "platform", "track", "unique", "exact", "line"]
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """`why` is a sentence and `rule` the same for programs; `tags` are all that point at the build now."""
+    """`digest` is what was asked for: the build's, or one of its platforms'; `pull` has it as clients take it.
+
+    `why` is a sentence and `rule` the same for programs; `tags` are all that point at the build now.
+    """
 
     image: str
+    repository: str
+    digest: str
     rule: Rule
     why: str
     tags: tuple[str, ...]
     build: Build
+
+    @property
+    def pull(self) -> str:
+        """What a client takes to pull it from upstream."""
+        return f"{self.repository}@{self.digest}"
 
 
 def resolve(index: ImageIndex, wanted: Reference, constraint: "re.Pattern[str] | None" = None) -> Resolution:
@@ -30,12 +40,38 @@ def resolve(index: ImageIndex, wanted: Reference, constraint: "re.Pattern[str] |
 
     A digest may be cut short, as tables show it, while that is the beginning of one only.
     """
-    digest = _digest(index, wanted)
+    if wanted.digest:
+        return _held(index, wanted)
+    digest = _tagged(index, wanted)
     try:
         rule, why, build = _why(index, wanted.tag, digest, constraint)
     except (LookupError, ValueError, StopIteration):
         raise BrokenIndexError(f"{wanted} does not follow from the builds: run `reverse-registry check`") from None
-    return Resolution(index.name, rule, why, tags_of(index, digest), build)
+    return Resolution(index.name, index.repository, digest, rule, why, tags_of(index, digest), build)
+
+
+def holding(index: ImageIndex, digest: str) -> Iterator[Resolution]:
+    """The newest build with each digest that begins like this, its own or that of a platform."""
+    beginnings = digest, f"sha256:{digest}"
+    found: dict[str, Resolution] = {}
+    for build in index.builds:
+        tags = tags_of(index, build.digest)
+        for platform, of_platform in build.platforms.items():
+            if of_platform.startswith(beginnings) and of_platform != build.digest:
+                why = f"the {platform} image of this build"
+                found[of_platform] = Resolution(index.name, index.repository, of_platform, "platform", why, tags, build)
+        if build.digest.startswith(beginnings):
+            why = "a digest is the same build for ever"
+            found[build.digest] = Resolution(index.name, index.repository, build.digest, "digest", why, tags, build)
+    yield from found.values()
+
+
+def _held(index: ImageIndex, wanted: Reference) -> Resolution:
+    found = list(holding(index, wanted.digest))
+    if len(found) != 1:
+        what = f"{len(found)} builds and platforms that begin with" if found else "no build"
+        raise ConfigurationError(f"{index.name} has {what} {printable(wanted.digest)}")
+    return found[0]
 
 
 def tags_of(index: ImageIndex, digest: str) -> tuple[str, ...]:
@@ -45,14 +81,7 @@ def tags_of(index: ImageIndex, digest: str) -> tuple[str, ...]:
     return tuple(sorted(tags, key=lambda tag: (len(tag), tag)))
 
 
-def _digest(index: ImageIndex, wanted: Reference) -> str:
-    if wanted.digest:
-        prefixes = wanted.digest, f"sha256:{wanted.digest}"
-        found = {build.digest for build in index.builds if build.digest.startswith(prefixes)}
-        if len(found) != 1:
-            what = f"{len(found)} builds that begin with" if found else "no build"
-            raise ConfigurationError(f"{index.name} has {what} {printable(wanted.digest)}")
-        return found.pop()
+def _tagged(index: ImageIndex, wanted: Reference) -> str:
     if wanted.tag in index.tracks:
         return index.tracks[wanted.tag].digest
     if wanted.tag not in index.tags:
@@ -63,8 +92,6 @@ def _digest(index: ImageIndex, wanted: Reference) -> str:
 
 def _why(index: ImageIndex, tag: str, digest: str, constraint: "re.Pattern[str] | None") -> tuple[Rule, str, Build]:
     of_digest = [build for build in index.builds if build.digest == digest]
-    if not tag:
-        return "digest", "a digest is the same build for ever", of_digest[-1]
     if tag in index.tracks:
         build = next(build for build in of_digest if build.track == tag)
         return "track", f"the upstream's own tag, which moved to this build on {build.seen:%Y-%m-%d}", build

@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from generator.cli import app
 from tests.example import ROOT
 from tests.query.made import Made, build, edit, run
 
-COMMANDS = ("init", "add", "refresh", "check", "resolve", "packages", "diff", "log", "search")
+WRITERS = ("init", "add", "remove", "refresh", "publish")
+QUERIES = ("check", "list", "resolve", "packages", "diff", "log", "search")
+COMMANDS = (*WRITERS, *QUERIES)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -46,17 +50,52 @@ def lone(*words: object) -> subprocess.CompletedProcess[str]:
 def test_every_command_explains_itself(command: str) -> None:
     done = run(command, "--help")
     assert done.exit_code == 0
-    assert "--json" in done.output or command in ("init", "add", "refresh")
+    assert done.output == run(command, "-h").output
+    assert ("--json" in done.output) == (command in QUERIES)
+    assert "REVERSE_REGISTRY_INDEX" in done.output or command == "init"
 
 
-def test_a_terminal_gets_no_line_that_is_wider_than_it_is(committed: Path) -> None:
-    for words in (("search", "libssl3"), ("log", "example/nginx"), ("resolve", "example/nginx:1")):
-        lines = on_terminal(*words, "--index", committed).splitlines()
-        assert max(map(len, lines)) <= 100
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (60, ("list",)),
+        (60, ("list", "example/nginx")),
+        (60, ("search", "libssl3")),
+        (60, ("search", "libssl3", "--all")),
+        (60, ("search", "libssl3", "--tagged")),
+        (60, ("log", "example/nginx")),
+        (60, ("packages", "example/nginx:1")),
+        (60, ("diff", "example/nginx:1.27", "example/nginx:1")),
+        (60, ("resolve", "example/nginx:1")),
+        (60, ("check",)),
+        (80, ("search", "libssl3")),
+        (120, ("search", "libssl3")),
+    ],
+    ids=str,
+)
+def test_a_terminal_gets_no_line_that_is_wider_than_it_is(committed: Path, words: tuple[str, ...], width: int) -> None:
+    """But for digests: one that is broken over two lines cannot be pasted."""
+    shown = on_terminal(*words, "--index", committed, width=width)
+    lines = [line for line in shown.splitlines() if "sha256:" not in line and str(committed) not in line]
+    assert max(map(len, lines), default=0) <= width
+    in_a_pipe = lone(*words, "--index", committed).stdout
+    assert set(shown.split()) <= {*in_a_pipe.replace(",", "").split(), *in_a_pipe.split()}, "a word was folded"
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_help_fits_and_folds_no_word(command: str, width: int) -> None:
+    words = [*command.split(), "--help"]
+    shown, wide = (CliRunner().invoke(app, words, terminal_width=each).output for each in (width, 500))
+    assert max(map(len, shown.splitlines())) <= width
+    assert not re.search(r"<\w+>", shown)
+    assert "…" not in shown + wide
+    assert "..." not in shown.replace("]...", "").replace("IMAGE...", "")
+    assert shown.split() == wide.split()
 
 
 def test_a_pipe_gets_every_row_on_one_line(committed: Path) -> None:
-    rows = lone("search", "libssl3", "--index", committed).stdout.splitlines()
+    rows = lone("search", "libssl3", "--all", "--index", committed).stdout.splitlines()
     assert len(rows) == 1 + 21 + 1
     assert all(row == row.rstrip() for row in rows)
 
@@ -82,3 +121,57 @@ def test_an_error_is_one_line_on_standard_error_and_code_2(committed: Path) -> N
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("reverse-registry: example/nginx has no tag 1.27.9; the closest: 1.27.4")
     assert lone("search", "xz", "--index", committed / "nowhere").returncode == 2
+
+
+def test_every_command_takes_the_index_from_the_environment(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVERSE_REGISTRY_INDEX", str(committed))
+    for words in (["check"], ["list"], ["resolve", "example/nginx:1"], ["search", "libssl3"], ["log", "example/nginx"]):
+        done = lone(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    assert "sha256:" in lone("resolve", "example/nginx:1").stdout
+
+
+def test_the_version_is_told_in_one_line() -> None:
+    assert re.fullmatch(r"reverse-registry \S+\n", lone("-V").stdout)
+    assert lone("-V").stdout == lone("--version").stdout
+
+
+def test_colours_are_left_out_where_they_are_not_wanted(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    for words in (("list",), ("search", "libssl3"), ("log", "example/nginx")):
+        assert not re.search(r"\x1b\[(?:3|4|9|10)\d", lone(*words, "--index", committed).stdout)
+    assert "\x1b" not in lone("list", "--index", committed).stdout
+
+
+@pytest.mark.parametrize("words", [("log", "example/nginx"), ("search", "libssl3", "--all"), ("list", "example/nginx")])
+def test_whoever_reads_may_stop_reading(committed: Path, words: tuple[str, ...]) -> None:
+    """`| head -1`: no traceback, and the exit code of a tool that the signal ended."""
+    command = [sys.executable, "-m", "generator", *words, "--index", str(committed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("log ex", ["example/nginx", "example/postgres", "example/python"]),
+        ("resolve example/n", ["example/nginx:"]),
+        ("resolve example/nginx:1.28.0-r0-2", ["example/nginx:1.28.0-r0-202504240203"]),
+        ("resolve nothing:", []),
+        ("che", ["check"]),
+    ],
+)
+def test_a_shell_completes_commands_images_and_tags(committed: Path, words: str, offered: list[str]) -> None:
+    environment = os.environ | {
+        "_REVERSE_REGISTRY_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_ARGS": f"reverse-registry {words}",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "REVERSE_REGISTRY_INDEX": str(committed),
+    }
+    command = [Path(sys.executable).parent / "reverse-registry"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines() if line] == offered, done.stderr

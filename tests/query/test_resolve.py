@@ -45,7 +45,10 @@ def test_takes_a_digest_whole_or_cut_short_with_or_without_its_algorithm(demo: M
 
 
 def test_a_digest_of_several_builds_or_of_none_is_refused(demo: Made) -> None:
-    assert refused("resolve", "demo@sha256:", index=demo.folder) == "demo has 5 builds that begin with sha256:"
+    assert (
+        refused("resolve", "demo@sha256:", index=demo.folder)
+        == "demo has 10 builds and platforms that begin with sha256:"
+    )
     assert refused("resolve", "demo@sha256:nope", index=demo.folder) == "demo has no build sha256:nope"
 
 
@@ -102,3 +105,90 @@ def test_shows_a_table_for_people(demo: Made) -> None:
     shown = run("resolve", "demo:1.27.3", index=demo.folder).output
     assert f"digest     {OLD.digest}\n" in shown
     assert "tags       1.27.3 1.27.3-r0 1.27.3-r0-202601010000\n" in shown
+
+
+@pytest.fixture
+def several(demo: Made) -> Made:
+    """The same build under two names, as an alias has it, and another image."""
+    demo.image("more", [(OLD, [])])
+    demo.image("other", [(build("7.0-r0", "2026-01-01", name="other"), [])], 'repository = "ghcr.io/some/thing"')
+    return demo
+
+
+@pytest.mark.parametrize("form", ["{digest}", "{hex}", "{hex:.12}", "sha256:{hex:.12}", "{hex:.7}"])
+def test_a_digest_alone_is_looked_up_in_every_image(several: Made, form: str) -> None:
+    asked = form.format(digest=OLD.digest, hex=OLD.digest.removeprefix("sha256:"))
+    found = ask("resolve", asked, index=several.folder)
+    assert (found["image"], found["rule"], found["pull"]) == ("demo", "digest", f"cgr.dev/chainguard/demo@{OLD.digest}")
+    assert [each["image"] for each in found["others"]] == ["more"]
+    assert found["tags"] == ["1.27.3", "1.27.3-r0", "1.27.3-r0-202601010000"]
+
+
+def test_the_digest_of_one_platform_leads_to_its_build(several: Made) -> None:
+    """What a cluster reports is often that of the platform that it runs."""
+    digest = REBUILT.platforms["linux/amd64"]
+    for asked in (digest, digest[7:19], f"demo@{digest}"):
+        found = ask("resolve", asked, index=several.folder)
+        assert (found["rule"], found["build"]["digest"]) == ("platform", REBUILT.digest)
+        assert found["pull"] == f"cgr.dev/chainguard/demo@{digest}"
+    shown = run("resolve", digest, index=several.folder).output
+    assert f"build      {REBUILT.digest}\n" in shown
+    assert "the linux/amd64 image of this build" in shown
+
+
+def test_the_last_line_is_for_pasting(several: Made) -> None:
+    shown = run("resolve", "other:7", index=several.folder).output.splitlines()
+    assert shown[-1] == f"ghcr.io/some/thing@{build('7.0-r0', '2026-01-01', name='other').digest}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "image"),
+    [
+        ("localhost:8000/demo:1.27", "demo"),
+        ("registry.example.com/demo:1.27", "demo"),
+        ("registry.example.com:5000/demo:1.27", "demo"),
+        ("docker://registry.example.com/demo:1.27", "demo"),
+        ("cgr.dev/chainguard/demo:1.27", "demo"),
+        ("chainguard/demo:1.27", "demo"),
+        ("ghcr.io/some/thing:7", "other"),
+        ("registry.example.com/other:7", "other"),
+    ],
+)
+def test_a_registry_before_the_name_is_as_a_client_has_it(several: Made, asked: str, image: str) -> None:
+    assert ask("resolve", asked, index=several.folder)["image"] == image
+    digest = ask("resolve", asked, index=several.folder)["build"]["digest"]
+    without_tag = asked.removeprefix("docker://").rpartition(":")[0]
+    assert ask("resolve", f"{without_tag}@{digest}", index=several.folder)["image"] == image
+
+
+def test_the_path_of_the_address_is_no_part_of_a_name(made: Made) -> None:
+    made.toml.write_text('address = "registry.example.com/mirror"\n')
+    made.image("demo", [(OLD, [])])
+    assert ask("resolve", "registry.example.com/mirror/demo:1.27.3", index=made.folder)["image"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("0123456789ab", "no build of any image, and no platform of one, begins with 0123456789ab"),
+        ("sha256:", "sha256: is the beginning of several digests: demo@sha256:"),
+        ("ghcr.io/no/such:1", "the index has no image no/such"),
+        ("registry.example.com/demmo:1", "the index has no image demmo; the closest: demo"),
+        ("demo", "demo: which build? Write demo:TAG, such as demo:latest"),
+        ("registry.example.com:5000/demo", "which build? Write registry.example.com:5000/demo:TAG"),
+        ("", "'': which image? Write IMAGE:TAG, IMAGE@DIGEST or a digest"),
+        (":1", "':1': which image?"),
+        ("@sha256:12", "'@sha256:12': which image?"),
+        ("demo\x1b[31m:1", "the index has no image demo?[31m"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is_near(several: Made, asked: str, message: str) -> None:
+    assert message in refused("resolve", asked, index=several.folder)
+
+
+def test_why_a_version_is_unknown_is_told(made: Made) -> None:
+    made.image("demo", [(build(None, "2026-01-01"), None)])
+    unknown = {"reason": "several packages would fit", "candidates": ["apk/wolfi/a@1-r0"]}
+    edit(made.folder / "demo/index.json", lambda d: d["builds"][0].update(unknown=unknown))
+    shown = run("resolve", "demo:latest", index=made.folder).output
+    assert "unknown: several packages would fit; candidates: apk/wolfi/a@1-r0\n" in shown

@@ -1,7 +1,10 @@
+import re
+from unittest.mock import ANY
+
 import pytest
 
 from generator.query.range import Range
-from tests.query.made import Made, ask, build, refused, run
+from tests.query.made import Made, ask, build, edit, refused, run
 
 
 def packages(version: str) -> list[str]:
@@ -21,7 +24,7 @@ def made_with_xz(made: Made) -> Made:
 @pytest.mark.parametrize(
     ("range_", "expected"),
     [
-        (None, ["5.6.2-r0", "5.6.0-r1", "5.6.0-r0", "5.4.1-r0", "5.6.0-r0"]),
+        (None, ["5.6.2-r0", "5.6.0-r1", "5.6.0-r0", "5.6.0-r0", "5.4.1-r0"]),
         ("5.6.0", ["5.6.0-r1", "5.6.0-r0", "5.6.0-r0"]),
         ("=5.6.0-r0", ["5.6.0-r0", "5.6.0-r0"]),
         ("5.6.0-r1", ["5.6.0-r1"]),
@@ -45,11 +48,44 @@ def test_names_the_tags_that_point_at_a_build_now(made_with_xz: Made) -> None:
     ]
 
 
-def test_shows_a_table_and_how_many(made_with_xz: Made) -> None:
-    shown = run("search", "xz", "--version", "=5.6.0-r1", index=made_with_xz.folder).output.splitlines()
-    assert shown[0].split() == ["image", "xz", "seen", "digest", "tags"]
-    assert shown[1].split()[:3] == ["demo", "5.6.0-r1", "2026-01-03"]
-    assert shown[2] == "1 build in 1 image"
+def rows(*words: str, index: Made) -> list[list[str]]:
+    shown = run("search", *words, index=index.folder).output.splitlines()
+    return [re.split(r" {2,}", line) for line in shown]
+
+
+def test_shows_a_row_for_each_image_and_version_that_with_the_newest_build_first(made_with_xz: Made) -> None:
+    more = [(build("1.4-r0", f"2026-01-0{day}"), packages("5.6.2-r0")) for day in (5, 6)]
+    made_with_xz.image("again", [(build("1.0-r0", "2025-01-01", name="again"), packages("5.4.1-r0")), *more])
+    assert rows("xz", index=made_with_xz) == [
+        ["image", "xz", "in version", "builds", "seen", "tags"],
+        ["again", "5.6.2-r0", "1.4-r0", "2", "2026-01-05 .. 2026-01-06", ANY],
+        ["demo", "5.6.2-r0", "1.3-r0", "1", "2026-01-04", "1 1.3 1.3-r0 latest 1.3-r0-202601040000"],
+        ["demo", "5.6.0-r1", "1.2-r0", "1", "2026-01-03", "1.2 1.2-r0 1.2-r0-202601030000"],
+        ["demo", "5.6.0-r0", "1.1-r0", "1", "2026-01-02", "1.1 1.1-r0 1.1-r0-202601020000"],
+        ["still", "5.6.0-r0", "7.0-r0", "1", "2026-01-01", "7 7.0 7.0-r0 latest 7.0-r0-202601010000"],
+        ["demo", "5.4.1-r0", "1.0-r0", "1", "2026-01-01", "1.0 1.0-r0 1.0-r0-202601010000"],
+        ["again", "5.4.1-r0", "1.0-r0", "1", "2025-01-01", "1.0 1.0-r0 1.0-r0-202501010000"],
+        ["8 builds in 3 images"],
+    ]
+
+
+def test_all_has_a_row_for_each_build_and_tagged_for_those_that_a_tag_points_at(made_with_xz: Made) -> None:
+    edit(made_with_xz.folder / "demo/index.json", lambda d: d.update(tags={"1.3": d["tags"]["1.3"]}))
+    assert [row[:3] for row in rows("xz", "--all", index=made_with_xz)[1:-1]] == [
+        ["demo", "5.6.2-r0", "1.3-r0"],
+        ["demo", "5.6.0-r1", "1.2-r0"],
+        ["demo", "5.6.0-r0", "1.1-r0"],
+        ["still", "5.6.0-r0", "7.0-r0"],
+        ["demo", "5.4.1-r0", "1.0-r0"],
+    ]
+    assert [row[:3] for row in rows("xz", "--tagged", index=made_with_xz)[1:-1]] == [
+        ["demo", "5.6.2-r0", "1.3-r0"],
+        ["still", "5.6.0-r0", "7.0-r0"],
+    ]
+    assert rows("xz", "--tagged", "--version", "5.4.1", index=made_with_xz) == [
+        ["no tag points at a build with xz now; 1 build of old: see --all"]
+    ]
+    assert "choose one" in refused("search", "xz", "--tagged", "--all", index=made_with_xz.folder)
 
 
 def test_finds_names_that_package_urls_escape(made_with_xz: Made) -> None:
@@ -59,10 +95,18 @@ def test_finds_names_that_package_urls_escape(made_with_xz: Made) -> None:
 def test_nothing_found_is_a_sentence_and_no_failure(made_with_xz: Made) -> None:
     done = run("search", "xz", "--version", "5.5", index=made_with_xz.folder)
     assert done.exit_code == 0
-    assert done.output == "no build has xz 5.5; the index has 5.4.1-r0, 5.6.0-r0, 5.6.0-r1, 5.6.2-r0\n"
+    assert done.output == "no build has xz 5.5; the index has 5.6.2-r0, 5.6.0-r1, 5.6.0-r0, 5.4.1-r0\n"
     done = run("search", "libstd", index=made_with_xz.folder)
     assert (done.exit_code, done.output) == (0, "no build has libstd; the closest: libstdc++\n")
     assert ask("search", "nope", index=made_with_xz.folder)["matches"] == []
+
+
+def test_of_many_versions_only_the_newest_are_named_where_none_fits(made: Made) -> None:
+    builds = [(build(f"1.{n}-r0", "2026-01-01"), [f"apk/wolfi/xz@5.{n}-r0"]) for n in range(20)]
+    made.image("demo", builds)
+    assert run("search", "xz", "--version", "9", index=made.folder).output == (
+        "no build has xz 9; the index has 5.19-r0, 5.18-r0, 5.17-r0, 5.16-r0, 5.15-r0 and 15 more\n"
+    )
 
 
 def test_builds_that_could_not_be_looked_into_are_counted(made_with_xz: Made) -> None:
