@@ -6,7 +6,7 @@ import typer
 
 from generator.cli.conventions import FAILED, AsJson, Index, TrustedRoot
 from generator.cli.output import show_json, show_line
-from generator.cli.queries import ImageTag
+from generator.cli.queries.arguments import ImageTag
 from generator.errors import ConfigurationError
 from generator.images import Image
 from generator.query.library import Library
