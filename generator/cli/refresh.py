@@ -45,7 +45,7 @@ def refresh(
     _check_names(names or [], wanted)
     store = Store(index)
     limits = Limits(blob=sbom_limit * 1024 * 1024)
-    verifiers = load_verifiers(wanted.images.values(), index, trusted_root)
+    verifiers = load_verifiers(wanted.trusts, index, trusted_root)
     outcomes: list[Outcome] = []
     try:
         with _progress() as progress, store.lock():

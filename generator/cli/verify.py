@@ -34,7 +34,7 @@ def verify(
     wanted = library.wanted[found.image]
     if wanted.trust is None:
         raise ConfigurationError(f"{found.image}: images.toml has no [trust] for it: nobody has to sign its SBOMs")
-    verifier = load_verifiers([wanted], index, trusted_root)[found.image]
+    verifier = load_verifiers({found.image: wanted.trust}, index, trusted_root)[found.image]
     reasons: list[str] = []
     done = _verify(library.image(found.image), found.build, wanted, verifier, reasons)
     if as_json:

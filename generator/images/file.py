@@ -29,6 +29,11 @@ class Images:
     address: str = ADDRESS
     site: str | None = None
 
+    @property
+    def trusts(self) -> dict[str, Trust | None]:
+        """Who has to sign, by image."""
+        return {name: image.trust for name, image in self.images.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Shared:

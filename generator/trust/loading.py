@@ -1,19 +1,18 @@
 """What of trust needs packages that are installed with the extra `verify` only."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from generator.errors import ConfigurationError
-from generator.images import Image
-from generator.trust.policy import Verifier
+from generator.trust.policy import Trust, Verifier
 
 
-def load_verifiers(images: Iterable[Image], folder: Path, root: Path | None) -> dict[str, Verifier]:
-    """A verifier for each image that has somebody to trust, by name. `folder` has the keys; `root`: `TrustedRoot`.
+def load_verifiers(trusts: Mapping[str, Trust | None], folder: Path, root: Path | None) -> dict[str, Verifier]:
+    """A verifier for each image of `trusts` that has somebody to trust, by name. `folder` has the keys; `root`: `TrustedRoot`.
 
     Raises `ConfigurationError` where the extra is not installed, or a key or the root cannot be used.
     """
-    trusting = {image.name: image.trust for image in images if image.trust}
+    trusting = {name: trust for name, trust in trusts.items() if trust}
     if not trusting:
         return {}
     try:

@@ -42,7 +42,7 @@ class Index:
     def run(self, names: Iterable[str] = (), *, write: bool = True, jobs: int = 8) -> Iterator[Outcome]:
         self.write_images()
         wanted = parse((self.folder / "images.toml").read_bytes(), "images.toml")
-        verifiers = load_verifiers(wanted.images.values(), self.folder, self.trusted_root)
+        verifiers = load_verifiers(wanted.trusts, self.folder, self.trusted_root)
         return Refresh(self.store, wanted, self.limits, jobs, write=write, verifiers=verifiers).run(names)
 
     def refresh(self, *names: str, write: bool = True) -> dict[str, Outcome]:
