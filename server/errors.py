@@ -17,7 +17,12 @@ class TransferBrokenError(Exception):
 
 
 class RegistryError(Exception):
-    """A request that fails, with a code of the OCI distribution specification 1.1, "Error codes"."""
+    """
+    A request that fails, with a code of the OCI distribution specification 1.1, "Error codes". `answered` is upstream's
+    own status, if it has said one.
+    """
+
+    answered: int | None = None
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -30,7 +35,7 @@ class RegistryError(Exception):
 
 
 class UpstreamError(RegistryError):
-    """Upstream is away or broken: what the index knows may stand in for it. `answered` is its own status, if any."""
+    """Upstream is away or broken: what the index knows may stand in for it."""
 
     def __init__(
         self, message: str, status: int = 502, answered: int | None = None, headers: Mapping[str, str] | None = None

@@ -94,6 +94,8 @@ def manifest(
 def tags(request: Request, name: str, tags: list[str], lasting: Lasting = Lasting.NOT) -> RegistryResponse:
     """A page of sorted tags."""
     part, following = pagination.page(request.query_params, tags)
+    if following and "attached" in request.query_params:
+        following += "&attached=true"
     return listing({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, MOVING, lasting)
 
 

@@ -38,15 +38,20 @@ def link(path: str, following: str) -> dict[str, str]:
     return {"Link": f'<{path}?{following}>; rel="next"'} if following else {}
 
 
-def forwarded(request: Request, without: str = "") -> str:
+def forwarded(request: Request) -> str:
     """The query of a request, for upstream; not `ns`, by which containerd tells a mirror what it stands for."""
     query: bytes = request.scope["query_string"]
-    parts = [part for part in query.split(b"&") if part.partition(b"=")[0] not in (b"ns", without.encode(), b"")]
+    parts = [part for part in query.split(b"&") if part and not part.startswith(b"ns=")]
     return f"?{quote(b'&'.join(parts), _SAFE)}" if parts else ""
+
+
+def without_size(query: str) -> str:
+    parts = [part for part in query.removeprefix("?").split("&") if part and not part.startswith("n=")]
+    return f"?{'&'.join(parts)}" if parts else ""
 
 
 def following(response: ClientResponse) -> str:
     """The query of upstream's next page; GHCR's says `n=0`, which is no page at all."""
     links = _links(", ".join(response.headers.getall("link", [])))
     query = next((url.partition("?")[2] for url, parameters in links if _is_next(parameters)), "")
-    return quote("&".join(part for part in query.split("&") if part != "n=0"), _SAFE)
+    return quote("&".join(part for part in query.split("&") if part and part != "n=0"), _SAFE)

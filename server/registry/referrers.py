@@ -1,5 +1,6 @@
 """What refers to a manifest (OCI distribution specification 1.1, "Listing Referrers")."""
 
+import asyncio
 from urllib.parse import urlencode
 
 import msgspec
@@ -7,9 +8,13 @@ import msgspec
 from ..errors import RegistryError, UpstreamError
 from ..index.repository import Repository
 from ..upstream import responses
+from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
 from . import pagination
 from .manifests import INDEX, Manifests
+
+LARGE, FILTERED = 128 * 1024, 16 * 1024 * 1024
+"""Bytes of a list that is not filtered while others wait, and of fallback lists that are remembered as filtered."""
 
 
 class _Index(msgspec.Struct):
@@ -36,6 +41,7 @@ class Referrers:
     def __init__(self, upstream: Upstream, manifests: Manifests) -> None:
         self._upstream = upstream
         self._manifests = manifests
+        self._filtered: Cache[tuple[str, str | None], bytes] = Cache(FILTERED, len)
 
     async def of(
         self, repository: Repository, digest: str, query: str, artifact_type: str | None
@@ -47,33 +53,46 @@ class Referrers:
         except RegistryError as error:
             if error is not missing and not (isinstance(error, UpstreamError) and error.is_unsupported):
                 raise
-            return await self._fallback(repository, digest, artifact_type)
-        found, following = responses.decode(response, body, _Index), pagination.following(response)
-        is_filtered = "artifacttype" in responses.header(response.headers, "oci-filters-applied").lower()
-        if found.manifests is not None and (is_filtered or artifact_type is None):
-            return body, following, artifact_type is not None
+            return await self._fallback(repository, digest, artifact_type), "", artifact_type is not None
+        following = pagination.following(response)
         if artifact_type and following and "artifactType=" not in following:
             following += f"&{urlencode({'artifactType': artifact_type})}"
-        return _filtered(found, artifact_type), following, artifact_type is not None
+        is_filtered = "artifacttype" in responses.header(response.headers, "oci-filters-applied").lower()
+        try:
+            body = await _selected(body, None if is_filtered else artifact_type)
+        except msgspec.DecodeError:
+            raise UpstreamError(f"{response.host} sent a list of referrers that cannot be read") from None
+        return body, following, artifact_type is not None
 
-    async def _fallback(
-        self, repository: Repository, digest: str, artifact_type: str | None
-    ) -> tuple[bytes, str, bool]:
+    async def _fallback(self, repository: Repository, digest: str, artifact_type: str | None) -> bytes:
         algorithm, _, encoded = digest.partition(":")
         try:
             manifest = await self._manifests.by_tag(repository, f"{algorithm}-{encoded[:64]}")
-            found = msgspec.json.decode(manifest.body, type=_Index)
         except RegistryError as error:
             if error.status != 404:
                 raise
-            found = _Index([])
+            return msgspec.json.encode(_Filtered([]))
+        # GitLab reads such a tag as the digest itself, and the platforms of an image do not refer to it.
+        if manifest.digest == digest:
+            return msgspec.json.encode(_Filtered([]))
+        key = (manifest.digest, artifact_type)
+        try:
+            return await self._filtered.load(key, lambda: _selected(manifest.body, artifact_type))
         except msgspec.DecodeError:
-            found = _Index([])
-        return _filtered(found, artifact_type), "", artifact_type is not None
+            return msgspec.json.encode(_Filtered([]))
 
 
-def _filtered(found: _Index, artifact_type: str | None) -> bytes:
-    kept = [each for each in found.manifests or () if artifact_type is None or _artifact_type(each) == artifact_type]
+async def _selected(body: bytes, artifact_type: str | None) -> bytes:
+    """Raises msgspec.DecodeError."""
+    return await asyncio.to_thread(_select, body, artifact_type) if len(body) > LARGE else _select(body, artifact_type)
+
+
+def _select(body: bytes, artifact_type: str | None) -> bytes:
+    try:
+        manifests = msgspec.json.decode(body, type=_Index).manifests or ()
+    except (UnicodeDecodeError, RecursionError):
+        raise msgspec.DecodeError from None
+    kept = [each for each in manifests if artifact_type is None or _artifact_type(each) == artifact_type]
     return msgspec.json.encode(_Filtered(kept))
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,9 +15,8 @@ from ..index.current import Current
 from ..index.image import Image
 from ..index.names import is_digest, is_name, is_tag
 from ..index.repository import Repository
-from ..upstream import responses
 from ..upstream.calls import Upstream
-from . import known, pagination
+from . import known, pagination, tags
 from .blobs import Blobs, redirect
 from .known import Lasting, RegistryResponse
 from .manifests import INDEX, Manifests
@@ -32,10 +30,6 @@ _escape = re.compile(rb"%(?!3[Aa])")
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _Tags(msgspec.Struct):
-    tags: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +123,24 @@ class Registry:
 
     async def tags(self, request: Request) -> Response:
         target = self._target(request)
-        if target.image and target.image.listing:
-            return known.tags(request, target.name, target.image.listing, Lasting.INDEX)
+        listing = target.image.listing if target.image else []
+        if listing and request.query_params.get("attached") == "true":
+            return self._relays.response(lambda: self._relay_attached(request, target, listing))
+        if listing:
+            return known.tags(request, target.name, listing, Lasting.INDEX)
         return self._relays.response(lambda: self._relay_tags(request, target))
 
     async def _relay_tags(self, request: Request, target: _Target) -> Response:
         size = pagination.page_size(request.query_params)
-        unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {target.name}")
         query = pagination.forwarded(request)
-        response, body = await self._upstream.fetch(target.repository, f"tags/list{query}", unknown)
-        part, following = responses.decode(response, body, _Tags).tags or [], pagination.following(response)
-        if size == 0:
-            part, following = [], ""
-        content = {"name": target.name, "tags": part}
-        return known.listing(content, f"/v2/{target.name}/tags/list", following, SECONDS)
+        part, following = await tags.page(self._upstream, target.repository, target.name, query)
+        content = {"name": target.name, "tags": [] if size == 0 else part}
+        return known.listing(content, f"/v2/{target.name}/tags/list", "" if size == 0 else following, SECONDS)
+
+    async def _relay_attached(self, request: Request, target: _Target, listing: list[str]) -> Response:
+        return known.tags(
+            request, target.name, await tags.attached(self._upstream, target.repository, target.name, listing)
+        )
 
     async def manifest(self, request: Request) -> Response:
         target, reference = self._target(request), request.path_params["reference"]

@@ -105,6 +105,7 @@ def refusal(response: ClientResponse, unknown: RegistryError) -> RegistryError:
         headers = forwardable(response.headers, "Retry-After")
         return UpstreamError(f"{host} is asked too often", 429, status, headers)
     if status in (400, 404, 410):
+        unknown.answered = status
         return unknown
     headers = forwardable(response.headers, "Retry-After") if status == 503 else {}
     return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status, headers)
