@@ -8,7 +8,7 @@ from generator.trust.policy import Trust, Verifier
 
 
 def load_verifiers(trusts: Mapping[str, Trust | None], folder: Path, root: Path | None) -> dict[str, Verifier]:
-    """A verifier for each image of `trusts` that has somebody to trust, by name. `folder` has the keys; `root`: `TrustedRoot`.
+    """A verifier for each image of `trusts` that has somebody to trust. `folder` has the keys; `root` may be None.
 
     Raises `ConfigurationError` where the extra is not installed, or a key or the root cannot be used.
     """
