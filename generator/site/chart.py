@@ -13,6 +13,8 @@ PLACES = 150
 TICKS = 10
 NARROW = 4
 
+_CALENDAR = range(1970, 3000)
+
 _line = re.compile(r"(?:[0-9]+:)?([0-9]{1,9})(\.[0-9]{1,9})?")
 
 
@@ -55,7 +57,7 @@ def chart(builds: Iterable[Build]) -> Chart | None:
     """None where no version is known, so that there is nothing to tell apart."""
     lines: dict[str, dict[str, list[Build]]] = {}
     for build in sorted(builds, key=lambda build: build.order):
-        if build.version:
+        if build.version and build.seen.year in _CALENDAR:
             lines.setdefault(build.track, {}).setdefault(release_line(build.version), []).append(build)
     shown = {
         track: sorted(of_track.items(), key=lambda line: line[1][-1].order, reverse=True)[:LANES]

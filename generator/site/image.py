@@ -14,7 +14,7 @@ from generator.render.story import Entry, current, entries
 from generator.site.addresses import Key, build_names, image_folder
 from generator.site.chart import Chart, chart
 
-SHOWN = 200
+SHOWN = 100
 """So many builds stand on an image's own page; the years have pages of their own where there are more."""
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from generator import images
 from generator.images import Images
-from generator.record.index import Summary
+from generator.record.index import Catalogue, Summary, encode, schema
 from generator.record.merge import summarize
-from generator.record.packages import expand
+from generator.record.packages import compact, expand
 from generator.record.store import Store
 from generator.site.addresses import image_folder
 from generator.site.feed import News, latest, news_of
@@ -55,9 +55,6 @@ def make_site(index: Path, target: Path) -> Outcome:
     store = Store(index)
     for made in _make_images(_Maker(wanted, store, renderer, folder), sorted(wanted.images)):
         shared.add(made)
-    for document in ("index.json", "schema.json"):
-        if (data := store.read(document)) is not None:
-            shared.write(document, data)
     shared.finish()
     return Outcome(len(wanted.images), shared.builds, len(shared.files), folder.finish(shared.files))
 
@@ -119,9 +116,8 @@ class _Maker:
             yield f"{home}-/{row.name}/index.html", render.build(site, row)
         yield f"{home}-/compare/index.html", render.compare(site)
         yield f"{home}-/feed.atom", render.feed(f"{home}-/feed.atom", home, site.index.name, news)
-        for document in ("index.json", "packages.json"):
-            if (data := self.store.read(f"{site.index.name}/{document}")) is not None:
-                yield f"{home}{document}", data
+        yield f"{home}index.json", encode(site.index)
+        yield f"{home}packages.json", encode(compact(site.index.name, site.index.builds, site.contents))
 
 
 class _Shared:
@@ -156,6 +152,9 @@ class _Shared:
         render = self._renderer
         known = [(name, summary) for name, summary in self._made if summary.refreshed]
         waiting = [name for name, summary in self._made if not summary.refreshed]
+        catalogue = Catalogue(upstream=str(self._wanted.upstream), images=dict(self._made))
+        self.write("index.json", encode(catalogue))
+        self.write("schema.json", schema())
         self.write("index.html", render.catalogue(known, waiting, self._news))
         self.write("404.html", render.missing())
         self.write("-/search/index.html", render.search())

@@ -216,13 +216,14 @@ addEventListener("DOMContentLoaded", () => {
 
   function versionRow({ version, spans }) {
     const current = spans.filter((span) => span.current);
-    const older = spans.filter((span) => !span.current);
     const cell = element("dd", {});
     const distinct = (of) => [...new Map(of.map((span) => [span.image.number, span.image])).values()];
     if (current.length) cell.append(element("p", {}, "now in ", ...distinct(current).flatMap((of) => [imageLink(of), " "])));
     if (spans.length) {
       const builds = spans.reduce((sum, span) => sum + span.count, 0);
-      const label = `${count(builds, "build")}${older.length ? `, ${older.length === spans.length ? "all" : "some"} of them older` : ""}, in ${count(distinct(spans).length, "image")}`;
+      const names = distinct(spans).map((of) => of.name);
+      const where = names.length > 4 ? `${names.length} images` : names.join(", ");
+      const label = current.length ? `${count(builds, "build")} of ${where}` : `${count(builds, "older build")} of ${where}`;
       cell.append(
         fold(label, async () => {
           const list = element("div", { class: "spans" });
