@@ -86,7 +86,8 @@ def test_what_init_explains_is_true_when_uncommented(tmp_path: Path) -> None:
     run("init", tmp_path)
     lines = (tmp_path / "index/images.toml").read_text().splitlines()
     start = lines.index("# [images.example]")
-    example = "\n".join(line.removeprefix("# ") for line in lines[start : start + 7])
+    end = next(number for number in range(start, len(lines)) if not lines[number].startswith("#"))
+    example = "\n".join(line.removeprefix("# ") for line in lines[start:end])
     assert images.parse(example.encode(), "").images["example"].frozen
 
 
