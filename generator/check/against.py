@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
+from generator.check.fields import differing
 from generator.check.finding import Finding
 from generator.check.image import ImageFiles
-from generator.check.origin import check_origin
+from generator.check.origin import Settings, check_origin
 from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
 from generator.images import Image, Images
@@ -18,8 +17,13 @@ from generator.record.tags import unique_tags_of
 _FILLED_IN = frozenset({"version", "purl", "sbom", "label"})
 
 
-def check_against(was: Revision, wanted: Images | None, files: Mapping[str, ImageFiles]) -> Iterator[Finding]:
-    """`files` are those of every image as it is. What images.toml accounts for is a note, and so is each new build."""
+def check_against(
+    was: Revision, wanted: Images | None, files: Mapping[str, ImageFiles], confirmed: Mapping[str, frozenset[str]]
+) -> Iterator[Finding]:
+    """`files` are those of every image as it is. What images.toml accounts for is a note, and so is each new build.
+
+    `confirmed`, by image, are fields of which upstream itself says that they are so.
+    """
     before = was.images()
     yield from _images(before, wanted)
     for name in was.names:
@@ -33,8 +37,8 @@ def check_against(was: Revision, wanted: Images | None, files: Mapping[str, Imag
             yield Finding(f"{name}/index.json", f"cannot be compared with what it was: {error}")
             continue
         if old:
-            settings = _settings(before, name), _settings(wanted, name)
-            yield from _image(name, Then(old, old_log, settings[0]), files.get(name), settings[1])
+            then = Then(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
+            yield from _image(name, then, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
             builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
@@ -43,15 +47,33 @@ def check_against(was: Revision, wanted: Images | None, files: Mapping[str, Imag
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """An image as it was, and what images.toml said of it."""
+    """An image as it was, and what images.toml said of it. `is_unlisted`: nothing, so that it was not served."""
 
     index: ImageIndex
     packages: PackageLog | None
     settings: Image | None
+    is_unlisted: bool
+
+
+def new_builds(was: Revision, index: ImageIndex) -> tuple[Build, ...]:
+    """Those that were not recorded then; of an image that cannot be compared, all. Empty where nothing changed."""
+    file = f"{index.name}/index.json"
+    if was.is_unchanged(file):
+        return ()
+    try:
+        old = was.document(file, ImageIndex)
+    except MalformedError:
+        old = None
+    known = {build.key for build in old.builds} if old else set()
+    return tuple(build for build in index.builds if build.key not in known)
 
 
 def _settings(images: Images | None, name: str) -> Image | None:
     return images.images.get(name) if images else None
+
+
+def _is_unlisted(images: Images | None, name: str) -> bool:
+    return images is not None and name not in images.images
 
 
 def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
@@ -65,14 +87,18 @@ def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
         yield Finding("images.toml", f"[images.{name}] was there, and is not: it is no longer served", is_note=True)
 
 
-def _image(name: str, then: Then, now: ImageFiles | None, wanted: Image | None) -> Iterator[Finding]:
+def _image(
+    name: str, then: Then, now: ImageFiles | None, wanted: Image | None, confirmed: frozenset[str]
+) -> Iterator[Finding]:
     file, old = f"{name}/index.json", then.index
     if now is None:
-        yield Finding(file, f"is gone, should be there with its {len(old.builds)} builds; restore it from git")
+        is_deliberate = then.is_unlisted and wanted is None
+        what = "is gone" if is_deliberate else "is gone, should be there"
+        yield Finding(file, f"{what} with its {len(old.builds)} builds; restore it from git", is_note=is_deliberate)
         return
     if now.index is None:
         return  # which the check itself has named
-    yield from check_origin(file, old, now.index, then.settings, wanted)
+    yield from check_origin(file, old, now.index, Settings(then.settings, wanted, confirmed))
     yield from (Finding(file, what) for what in _lost(old, now.index))
     yield from _new(file, then, now.index, wanted)
     yield from (Finding(file, what) for what in _unique(old, now.index))
@@ -86,17 +112,9 @@ def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
         if now is None:
             yield f"build {build.digest} ({build.track}) is lost, should be there"
             continue
-        for field, was, is_ in _fields(build, now):
+        for field, was, is_ in differing(build, now):
             if not (_may_fill_in(field, was) or (field == "unknown" and build.version is None)):
                 yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
-
-
-def _fields(build: Build, now: Build) -> Iterator[tuple[str, str, str]]:
-    """The fields that differ, as they were and as they are."""
-    for field in msgspec.structs.fields(Build):
-        was, is_ = getattr(build, field.name), getattr(now, field.name)
-        if was != is_:
-            yield field.encode_name, msgspec.json.encode(was).decode(), msgspec.json.encode(is_).decode()
 
 
 def _may_fill_in(field: str, was: str) -> bool:

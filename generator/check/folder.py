@@ -16,14 +16,14 @@ _YEAR = re.compile(r"\d{4}(?:-\d\d)?\.md")
 _UNFINISHED = re.compile(r"\.[A-Za-z0-9]+\.(?:json|md|toml)\.[a-z0-9_]+")
 
 
-def strangers(folder: Path, names: Collection[str]) -> Iterator[Finding]:
-    """All that is no regular file of the index; `names` are those of images.toml.
+def strangers(folder: Path, names: Collection[str], keys: Collection[str] = ()) -> Iterator[Finding]:
+    """All that is no regular file of the index; `names` are the images of images.toml, `keys` its files of keys.
 
     Hidden entries of the folder itself (.gitattributes, .github) are not the index's, and left alone.
     """
     for path in sorted(folder.iterdir()):
         if not path.name.startswith(".") or _UNFINISHED.fullmatch(path.name):
-            yield from _entry(folder, path, names)
+            yield from _entry(folder, path, names, keys)
 
 
 def recorded(folder: Path) -> list[str]:
@@ -38,16 +38,16 @@ def _is_linked(folder: Path, name: str) -> bool:
     return any((folder / "/".join(parts[:count])).is_symlink() for count in range(1, len(parts) + 1))
 
 
-def _entry(folder: Path, path: Path, names: Collection[str]) -> Iterator[Finding]:
+def _entry(folder: Path, path: Path, names: Collection[str], keys: Collection[str]) -> Iterator[Finding]:
     file, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode
     if stat.S_ISDIR(mode):
         for each in sorted(path.iterdir()):
-            yield from _entry(folder, each, names)
+            yield from _entry(folder, each, names, keys)
     elif not stat.S_ISREG(mode):
         yield Finding(file, f"is {kind(mode)}, should be a regular file; remove it, or restore it from git")
     elif _UNFINISHED.fullmatch(path.name):
         yield Finding(file, "left by a refresh that was cut short; remove it", is_note=True)
-    elif not _belongs(folder, path, names):
+    elif file not in keys and not _belongs(folder, path, names):
         yield Finding(file, "is no file of an index, should not be there; keep it outside of this folder")
     elif mode & 0o111:
         yield Finding(file, f"is executable (mode {stat.S_IMODE(mode):o}), should not be: chmod 644")

@@ -14,6 +14,7 @@ from generator.record.packages import compact, expand
 from generator.record.version import Version
 from generator.reference import Repository
 from generator.resolve.package import INSTALLED, parse_recorded
+from generator.trust.policy import Identity, Signer, Trust
 from generator.upstream.auth import Realm
 from generator.upstream.manifest import INDEXES, MANIFESTS
 
@@ -45,7 +46,7 @@ def check_image(folder: Path, name: str, wanted: Image | None) -> Generator[Find
         problems.append(Finding(log, "is missing or unreadable, should have the packages of every build; see git log"))
     yield from problems
     if index and wanted:
-        yield from (Finding(file, what, is_note=True) for what in _unwatched(index, wanted))
+        yield from (Finding(file, what, is_note=True) for what in _notes(index, wanted))
     return ImageFiles(index, packages, index is not None and not problems)
 
 
@@ -56,7 +57,8 @@ def _index(index: ImageIndex, wanted: Image | None) -> Iterator[str]:
         yield from _auth(index.repository, index.auth)
     yield from _order(index.builds)
     for build in index.builds:
-        yield from (f"build {build.digest} ({build.track}): {what}" for what in _build(build))
+        problems = [*_build(build), *(_signed(build, wanted.trust) if wanted and wanted.trust else ())]
+        yield from (f"build {build.digest} ({build.track}): {what}" for what in problems)
     yield from _references(index)
 
 
@@ -104,6 +106,16 @@ def _build(build: Build) -> Iterator[str]:
         )
 
 
+def _signed(build: Build, trust: Trust) -> Iterator[str]:
+    """What is verified is so of whom images.toml trusts; what is not was recorded before it named anybody."""
+    sbom = build.sbom
+    if sbom is None or not sbom.verified:
+        return
+    signer = Signer(sbom.identity or "", sbom.issuer or "")
+    if not (trust.admits(signer) if isinstance(trust, Identity) else signer.identity.startswith("key:")):
+        yield f"sbom.identity is {signer}, should be {trust} as in [trust] of images.toml"
+
+
 def _version(build: Build) -> Iterator[str]:
     if build.version is None and build.purl is None:
         return
@@ -135,7 +147,10 @@ def _references(index: ImageIndex) -> Iterator[str]:
             yield f"tracks.{track}.since is {at.since.isoformat()}, should be in UTC"
 
 
-def _unwatched(index: ImageIndex, wanted: Image) -> Iterator[str]:
+def _notes(index: ImageIndex, wanted: Image) -> Iterator[str]:
+    unsigned = sum(build.sbom is not None and not build.sbom.verified for build in index.builds) if wanted.trust else 0
+    if unsigned:
+        yield f"{unsigned} of {len(index.builds)} builds were recorded without a signature: verify asks for one"
     for track in sorted(index.tracks.keys() - set(wanted.tracks)):
         yield f"tracks.{track} is not watched any more: images.toml has {', '.join(wanted.tracks)}"
 

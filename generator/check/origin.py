@@ -1,6 +1,7 @@
 """Where an image comes from: what neither follows from its builds nor changes of itself."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -9,47 +10,57 @@ from generator.images import Image
 from generator.record.index import ImageIndex
 
 
-def check_origin(
-    file: str, old: ImageIndex, new: ImageIndex, before: Image | None, wanted: Image | None
-) -> Iterator[Finding]:
-    """What has changed of repository, auth and tracks: a note where images.toml was changed so, too.
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What images.toml said of an image and says now, and the fields of index.json that upstream confirms."""
 
-    A realm may be another where the registry is. Upstream may have moved it, too: `check --upstream` asks.
+    before: Image | None
+    now: Image | None
+    confirmed: frozenset[str]
+
+    def has_changed(self, key: str) -> bool:
+        if self.before is None:
+            return True
+        return self.now is not None and getattr(self.before, key) != getattr(self.now, key)
+
+
+def check_origin(file: str, old: ImageIndex, new: ImageIndex, settings: Settings) -> Iterator[Finding]:
+    """What has changed of repository, auth and tracks: a note where images.toml was changed so or upstream confirms it.
+
+    A realm may be another where the registry is.
     """
-    is_moved = _is_changed(before, wanted, "repository")
-    is_elsewhere = old.repository.partition("/")[0] != new.repository.partition("/")[0]
-    for field, is_accounted_for in (("repository", is_moved), ("auth", is_moved and is_elsewhere)):
-        was, is_ = getattr(old, field), getattr(new, field)
-        if was != is_:
-            yield _changed(file, f"{field} was {_shown(was)}, and is {_shown(is_)}", is_accounted_for, "repository")
+    is_moved = settings.has_changed("repository")
+    if old.repository != new.repository:
+        what = f"repository was {old.repository}, and is {new.repository}"
+        yield _changed(file, what, is_moved, "repository")
+    if old.auth != new.auth:
+        is_elsewhere = old.repository.partition("/")[0] != new.repository.partition("/")[0]
+        is_accounted_for = (is_moved and is_elsewhere) or "auth" in settings.confirmed
+        yield _changed(file, f"auth was {_shown(old.auth)}, and is {_shown(new.auth)}", is_accounted_for, "repository")
     for track in sorted(old.tracks.keys() | new.tracks.keys()):
-        yield from _track(file, track, old, new, before, wanted)
+        yield from _track(file, track, old, new, settings)
 
 
-def _track(
-    file: str, track: str, old: ImageIndex, new: ImageIndex, before: Image | None, wanted: Image | None
-) -> Iterator[Finding]:
+def _track(file: str, track: str, old: ImageIndex, new: ImageIndex, settings: Settings) -> Iterator[Finding]:
     """A track moves to a build that is new. That it has no `since` for a while is the work of a refresh too."""
     was, is_, field = old.tracks.get(track), new.tracks.get(track), f"tracks.{track}"
     if is_ is None:
         yield _changed(file, f"{field} was {_shown(was)}, and is lost", False, "tracks")
         return
     is_known = (track, is_.digest) in {build.key for build in old.builds}
+    is_confirmed = field in settings.confirmed
     if was is None:
-        is_watched = wanted is None or track in wanted.tracks
+        is_watched = settings.now is None or track in settings.now.tracks
         if not is_watched or is_known:
-            yield _changed(file, f"{field} was not there, and is {_shown(is_)}", False, "tracks")
+            what = f"{field} was not there, and is {_shown(is_)}"
+            yield _changed(file, what, is_watched and is_confirmed, "tracks")
         return
     if was.digest != is_.digest and is_known:
-        moved = f"{field}.digest was {was.digest}, and is {is_.digest}, which it had left before"
-        yield _changed(file, moved, False, "")
+        what = f"{field}.digest was {was.digest}, and is {is_.digest}, which it had left before"
+        yield _changed(file, what, is_confirmed, "")
     if was.since and is_.since and was.since != is_.since:
-        moved = f"{field}.since was {_shown(was.since)}, and is {_shown(is_.since)}"
-        yield _changed(file, moved, _is_changed(before, wanted, "since"), "since")
-
-
-def _is_changed(before: Image | None, wanted: Image | None, field: str) -> bool:
-    return before is None or (wanted is not None and getattr(before, field) != getattr(wanted, field))
+        what = f"{field}.since was {_shown(was.since)}, and is {_shown(is_.since)}"
+        yield _changed(file, what, settings.has_changed("since"), "since")
 
 
 def _changed(file: str, what: str, is_accounted_for: bool, key: str) -> Finding:
