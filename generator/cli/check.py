@@ -63,4 +63,4 @@ def _verifiers(index: Path, trusted_root: Path | None) -> dict[str, Verifier]:
         wanted = images.load(index / "images.toml")
     except ConfigurationError:
         return {}
-    return load_verifiers(wanted.images.values(), index, trusted_root)
+    return load_verifiers(wanted.trusts, index, trusted_root)
