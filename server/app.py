@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import RegistryError, StartError, TransferBrokenError, UnauthorizedError, UpstreamError
 from .index.current import Current
+from .registry.guard import Guard
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
@@ -90,7 +91,9 @@ class Server:
     def start(self) -> None:
         """In a running event loop. Raises StartError."""
         settings = self._settings or Settings.from_environment()
-        current = self.current = Current(Path(settings.index), metrics.observe_reload)
+        current = self.current = Current(
+            Path(settings.index), metrics.observe_reload, with_private=settings.auth == "passthrough"
+        )
         metrics.observe_index(current.index)
         client = self._client = Client(settings.timeout)
         upstream = Upstream(client, settings.timeout, settings.manifest_limit)
@@ -101,16 +104,24 @@ class Server:
         self._is_private = passthrough is not None
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
-        relays = Relays(capacity())
+        guard = Guard(current, upstream, passthrough)
         registry = Registry(
-            current, upstream, manifests, self._prepared, relays, passthrough, public_url, settings.timeout
+            current,
+            upstream,
+            manifests,
+            self._prepared,
+            Relays(capacity()),
+            guard,
+            passthrough,
+            public_url,
+            settings.timeout,
         )
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),
             *Health(current, lambda: upstream.is_reachable(current.index.home)).routes(),
             Route("/metrics", metrics.expose),
-            *Site(current, settings).routes(),
+            *Site(current, settings, guard.admit).routes(),
         ]
         self._log = AccessLog()
         handlers = {

@@ -1,6 +1,7 @@
 """What browsers see: the index's files at `/index/…`, and the site that the generator made of it."""
 
 import os
+from collections.abc import Awaitable, Callable
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -59,8 +60,13 @@ class Files(StaticFiles):
 
 
 class Site:
-    def __init__(self, current: Current, settings: Settings) -> None:
+    """`admit` raises RegistryError where a request may not see what is about an image, or about all (None)."""
+
+    def __init__(
+        self, current: Current, settings: Settings, admit: Callable[[Request, str | None], Awaitable[None]]
+    ) -> None:
         self._current = current
+        self._admit = admit
         self._elsewhere = (settings.site or "").rstrip("/") if settings.is_site_elsewhere else None
         self._files = Files(directory=settings.site, html=True) if settings.site and not self._elsewhere else None
 
@@ -75,6 +81,7 @@ class Site:
             return RedirectResponse("/index/index.json", headers={"Cache-Control": MOVING})
         if not document:
             return await self.page(request)
+        await self._admit(request, self._image(path))
         tag = entity_tag(document.checksum.hex()[:32])
         headers = {**SECURITY, **_OPEN, "Cache-Control": MOVING, "ETag": tag}
         if is_unchanged(request, tag):
@@ -84,6 +91,7 @@ class Site:
     async def page(self, request: Request) -> Response:
         path = request.path_params["path"]
         if self._files:
+            await self._admit(request, self._image(path))
             return await self._files.get_response(self._files.get_path(request.scope), request.scope)
         if self._elsewhere:
             return RedirectResponse(f"{self._elsewhere}/{quote(path)}", headers={"Cache-Control": MOVING})
@@ -92,3 +100,9 @@ class Site:
         index = self._current.index
         page = _PAGE.format(upstream=escape(index.upstream), images=len(index.images))
         return HTMLResponse(page, headers={**SECURITY, "Cache-Control": MOVING})
+
+    def _image(self, path: str) -> str | None:
+        """The image that a file is about, if it is about one."""
+        parts = path.split("/")
+        names = ("/".join(parts[:end]) for end in range(len(parts), 0, -1))
+        return next((name for name in names if name in self._current.index.images), None)

@@ -19,6 +19,7 @@ from .repository import Auth, Repository
 class _Summary(Struct):
     repository: str
     refreshed: bool
+    private: bool = False
 
 
 class _Catalogue(Struct):
@@ -32,10 +33,11 @@ class Index:
     Reads `folder`. Raises StartError, naming the file and what is wrong in it.
 
     `known` is the index before: an image whose file says what it said then is that one's. `documents` are the files
-    that are served as they are, by their path in the folder. `home` is a repository of the index's `upstream`.
+    that are served as they are, by their path in the folder. `home` is a repository of the index's `upstream`. Unless
+    `with_private`, an index that has private images is refused.
     """
 
-    def __init__(self, folder: Folder | Path, known: "Index | None" = None) -> None:
+    def __init__(self, folder: Folder | Path, known: "Index | None" = None, with_private: bool = True) -> None:
         self._folder = folder if isinstance(folder, Folder) else Folder(folder)
         self.documents: dict[str, Document] = {}
         with self._named("index.json"):
@@ -43,11 +45,16 @@ class Index:
             self.upstream = catalogue.upstream
             self.home = Repository.parse(f"{self.upstream}/name")
         self.images = {
-            name: self._image(name, known) if summary.refreshed else self._unrefreshed(name, summary.repository)
+            name: self._image(name, known) if summary.refreshed else self._unrefreshed(name, summary)
             for name, summary in catalogue.images.items()
         }
         with self._named("schema.json"), suppress(FileNotFoundError):
             self._load("schema.json", known)
+        private = next((name for name, image in self.images.items() if image.private), None)
+        if private and not with_private:
+            raise StartError(
+                f"{self._folder.root}: {private} is private, which needs REVERSE_REGISTRY_AUTH=passthrough"
+            )
         self._auth = self._token_endpoints()
         self.home = self._with_auth(self.home)
         self._by_repository = {(each.source.host, each.source.path): each for each in self.images.values()}
@@ -100,10 +107,10 @@ class Index:
             message = f"{root}/index.json: no index here; `reverse-registry refresh --index {root}` writes one"
             raise StartError(message) from None
 
-    def _unrefreshed(self, name: str, repository: str) -> Image:
+    def _unrefreshed(self, name: str, summary: _Summary) -> Image:
         self._folder.watch(f"{name}/index.json")
         with self._named("index.json"):
-            return Image(repository)
+            return Image(summary.repository, private=summary.private)
 
     def _image(self, name: str, known: "Index | None") -> Image:
         path, packages = f"{name}/index.json", f"{name}/packages.json"

@@ -28,13 +28,16 @@ class Current:
     None where it was refused.
     """
 
-    def __init__(self, folder: Path, on_reload: Callable[[Index | None], None] = lambda _: None) -> None:
+    def __init__(
+        self, folder: Path, on_reload: Callable[[Index | None], None] = lambda _: None, with_private: bool = True
+    ) -> None:
         """Raises StartError."""
         self._root = folder
         self._on_reload = on_reload
         self._hangup = asyncio.Event()
         self._folder = Folder(folder)
-        self._take(Index(self._folder))
+        self._with_private = with_private
+        self._take(Index(self._folder, None, with_private))
         # What is here at the start stays: no garbage collection has to walk it again. Not so at a reload, when requests
         # in flight would be kept for ever.
         gc.freeze()
@@ -63,7 +66,7 @@ class Current:
         """Whether the index that is in the folder now is in use."""
         folder = Folder(self._root)
         try:
-            index = await asyncio.to_thread(Index, folder, self.index)
+            index = await asyncio.to_thread(Index, folder, self.index, self._with_private)
         except StartError as error:
             # What made the refused one wrong is watched as well: it may come later.
             folder.seen = await asyncio.to_thread(self._folder.look) | folder.seen

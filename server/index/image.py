@@ -44,11 +44,16 @@ class Gone(Struct, frozen=True, gc=False):
 
 
 class Image(Struct, dict=True):
-    """Of an image never refreshed only the repository is known. `auth`: null where no token is needed."""
+    """
+    Of an image never refreshed only the repository is known. `auth`: null where no token is needed.
+
+    Of a `private` one nothing may be told to who cannot read it upstream.
+    """
 
     repository: str
     schema: Literal[1] = 1
     auth: Auth | UnsetType | None = UNSET
+    private: bool = False
     tracks: dict[Tag, Track] = {}
     tags: dict[Tag, Digest] = {}
     retracted: dict[Tag, Retracted] = {}

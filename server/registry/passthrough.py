@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import isfinite
 from urllib.parse import parse_qsl
 
@@ -58,18 +59,23 @@ class Passthrough:
     def routes(self) -> list[Route]:
         return [Route("/token", self.token, methods=["GET", "POST"])]
 
-    def authorize(self, request: Request, repository: Repository | None = None, name: str = "") -> str | None:
+    def with_token(self, request: Request, repository: Repository, name: str) -> Repository:
         """
-        The client's token for `repository`; None where none of theirs is needed, or it would go to another registry.
+        `repository` with the client's token; without where none is needed, or it would go to another registry.
 
         Raises RegistryError with the challenge where the client has none.
         """
-        if repository and repository.tokenless:
-            return None
+        if repository.tokenless:
+            return repository
+        token = self.token_of(request, name)
+        return replace(repository, token=token) if repository.host == self._current.index.home.host else repository
+
+    def token_of(self, request: Request, name: str = "") -> str:
+        """Raises RegistryError with the challenge."""
         found = _bearer(request.headers.get("authorization", "").strip())
         if not found:
             raise self.challenge(name)
-        return found[1] if repository and repository.host == self._current.index.home.host else None
+        return found[1]
 
     def challenge(self, name: str, error: str = "") -> RegistryError:
         """401, with where to get a token for the repository."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from ..index.repository import Repository
 from ..upstream.calls import Upstream
 from . import known, pagination, tags
 from .blobs import Blobs, redirect
+from .guard import Guard
 from .known import Lasting, RegistryResponse
 from .manifests import INDEX, Manifests
 from .passthrough import Passthrough
@@ -29,9 +30,6 @@ from .relays import Relays
 _escape = re.compile(rb"%(?!3[Aa])")
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Target:
     """What a request is about: a name, the image that it is in the index, and where that lives upstream."""
@@ -39,6 +37,9 @@ class _Target:
     name: str
     image: Image | None
     repository: Repository
+
+
+Endpoint = Callable[[Request, _Target], Response]
 
 
 class Registry:
@@ -54,6 +55,7 @@ class Registry:
         manifests: Manifests,
         prepared: Prepared,
         relays: Relays,
+        guard: Guard,
         passthrough: Passthrough | None,
         public_url: str,
         patience: float,
@@ -65,29 +67,38 @@ class Registry:
         self._blobs = Blobs(upstream, patience)
         self._prepared = prepared
         self._relays = relays
+        self._guard = guard
         self._passthrough = passthrough
         self._public_url = public_url
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v2", self._preparing(self.version)),
-            Route("/v2/", self._preparing(self.version)),
+            Route("/v2", self.version),
+            Route("/v2/", self.version),
             Route("/v2/_catalog", self.catalogue),
-            Route("/v2/{name:path}/tags/list", self._preparing(self.tags)),
-            Route("/v2/{name:path}/manifests/{reference}", self._preparing(self.manifest)),
-            Route("/v2/{name:path}/blobs/{reference}", self.blob),
-            Route("/v2/{name:path}/referrers/{reference}", self.referrers),
+            Route("/v2/{name:path}/tags/list", self._about(self.tags)),
+            Route("/v2/{name:path}/manifests/{reference}", self._about(self.manifest)),
+            Route("/v2/{name:path}/blobs/{reference}", self._about(self.blob)),
+            Route("/v2/{name:path}/referrers/{reference}", self._about(self.referrers)),
             Route("/v2/{path:path}", self.nothing),
         ]
 
-    def _preparing(
-        self, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _about(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint about a repository: of a private image it tells nobody but who may read that upstream."""
+
         async def respond(request: Request) -> Response:
-            response = await endpoint(request)
+            target = self._target(request)
+            if not self._guard.is_open(target.image, target.repository):
+                return self._relays.response(lambda: prove(request, target))
+            response = endpoint(request, target)
             if isinstance(response, RegistryResponse):
                 self._prepared.keep(request.scope, response)
             return response
+
+        async def prove(request: Request, target: _Target) -> Response:
+            if target.image:
+                await self._guard.prove(target.image, target.repository)
+            return endpoint(request, target)
 
         return respond
 
@@ -104,25 +115,26 @@ class Registry:
         else:
             raise RegistryError(404, "NAME_UNKNOWN", "the index knows nothing of the registry that ns names")
         if self._passthrough:
-            token = self._passthrough.authorize(request, repository, name)
-            repository = replace(repository, token=token)
+            repository = self._passthrough.with_token(request, repository, name)
         return _Target(name, image, repository)
 
     def _admit(self, request: Request) -> None:
         """What is about no repository needs a token all the same, where one is to be had. Raises RegistryError."""
         if self._passthrough and self._current.index.home.auth:
-            self._passthrough.authorize(request)
+            self._passthrough.token_of(request)
 
     async def version(self, request: Request) -> Response:
         self._admit(request)
-        return known.version()
+        response = known.version()
+        self._prepared.keep(request.scope, response)
+        return response
 
     async def catalogue(self, request: Request) -> Response:
         self._admit(request)
-        return known.catalogue(request, sorted(self._current.index.images))
+        images = self._current.index.images
+        return known.catalogue(request, sorted(name for name in images if not images[name].private))
 
-    async def tags(self, request: Request) -> Response:
-        target = self._target(request)
+    def tags(self, request: Request, target: _Target) -> Response:
         listing = target.image.listing if target.image else []
         if listing and request.query_params.get("attached") == "true":
             return self._relays.response(lambda: self._relay_attached(request, target, listing))
@@ -142,8 +154,8 @@ class Registry:
             request, target.name, await tags.attached(self._upstream, target.repository, target.name, listing)
         )
 
-    async def manifest(self, request: Request) -> Response:
-        target, reference = self._target(request), request.path_params["reference"]
+    def manifest(self, request: Request, target: _Target) -> Response:
+        reference = request.path_params["reference"]
         if ":" in reference:
             return self._manifest_by_digest(request, target, _digest(request))
         if not is_tag(reference):
@@ -188,16 +200,16 @@ class Registry:
             raise
         return known.manifest(request, manifest, cache_control)
 
-    async def blob(self, request: Request) -> Response:
-        target, digest = self._target(request), _digest(request)
+    def blob(self, request: Request, target: _Target) -> Response:
+        digest = _digest(request)
         if target.repository.tokenless:
             return redirect(target.repository.url(f"blobs/{digest}"), MOVING)
         return self._blobs.remembered(target.repository, digest, request) or self._relays.response(
             lambda: self._blobs.relay(target.repository, digest, request)
         )
 
-    async def referrers(self, request: Request) -> Response:
-        target, digest = self._target(request), _digest(request)
+    def referrers(self, request: Request, target: _Target) -> Response:
+        digest = _digest(request)
         return self._relays.response(lambda: self._relay_referrers(request, target, digest))
 
     async def _relay_referrers(self, request: Request, target: _Target, digest: str) -> Response:
