@@ -111,7 +111,7 @@ def test_a_refused_token_is_renewed_once(client: httpx.Client, upstream: Example
 
 
 def test_a_loop_of_401_ends_in_a_refusal_of_our_own(client: httpx.Client, upstream: ExampleUpstream) -> None:
-    challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="x"'}
+    challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'}
     upstream.inject(Fault(Answer(401, challenge), path="/v2/", times=None))
     answer = latest(client)
     assert error(answer) == (403, "DENIED")

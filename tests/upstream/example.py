@@ -13,15 +13,18 @@ from tests.upstream.registry import Registry
 from tests.upstream.repository import Repository
 from tests.upstream.requests import Recorder, Requests
 from tests.upstream.serving import Serving, listen, listen_on_localhost
+from tests.upstream.tls import Authority
 
 ORGANISATION = "chainguard"
+OVER_TLS = "127.0.0.2"
+"""Where the registry is over HTTPS: this machine, but by none of the names that clients speak plain HTTP to."""
 
 
 class ExampleUpstream:
     """A context manager around a running upstream, on ephemeral ports unless told otherwise.
 
     Raises PortInUseError. Images are named as in the catalogue, "nginx"; a name with a slash in it is a
-    whole repository's.
+    whole repository's. With `tls` both sides speak HTTPS, with certificates of `authority`.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class ExampleUpstream:
         port: int = 0,
         cdn_port: int = 0,
         seed: int = 0,
+        tls: bool = False,
     ) -> None:
         self.options = options or Options()
         self.requests = Requests()
@@ -39,22 +43,25 @@ class ExampleUpstream:
         self.repositories: dict[str, Repository] = {}
         for move in catalogue:
             self.push(move.build, move.tag, at=move.at)
+        self._authority = Authority(OVER_TLS, "127.0.0.1", "localhost") if tls else None
+        self._scheme = "https" if tls else "http"
         self._serving = self._serve(port, cdn_port)
 
     def _serve(self, port: int, cdn_port: int) -> Serving:
         cdn_listener = listen("127.0.0.1", cdn_port)
         try:
-            listeners = listen_on_localhost(port)
+            listeners = [listen(OVER_TLS, port)] if self._authority else listen_on_localhost(port)
         except BaseException:
             cdn_listener.close()
             raise
         port, cdn_port = listeners[0].getsockname()[1], cdn_listener.getsockname()[1]
-        self.host, self.cdn_host = f"localhost:{port}", f"127.0.0.1:{cdn_port}"
-        cdn = Cdn(f"http://{self.cdn_host}", self.repositories)
-        registry = Registry(self.host, self.options, self.repositories, cdn)
+        name = OVER_TLS if self._authority else "localhost"
+        self.host, self.cdn_host = f"{name}:{port}", f"127.0.0.1:{cdn_port}"
+        cdn = Cdn(f"{self._scheme}://{self.cdn_host}", self.repositories)
+        registry = Registry(self.url, self.options, self.repositories, cdn)
         sides = {"registry": (port, registry.app), "cdn": (cdn_port, cdn.app)}
         apps = {at: Recorder(Faulty(app, side, self.faults), side, self.requests) for side, (at, app) in sides.items()}
-        return Serving(apps, [*listeners, cdn_listener])
+        return Serving(apps, [*listeners, cdn_listener], self._authority)
 
     def __enter__(self) -> Self:
         return self
@@ -64,10 +71,18 @@ class ExampleUpstream:
 
     def close(self) -> None:
         self._serving.close()
+        if self._authority:
+            self._authority.close()
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
+
+    @property
+    def authority(self) -> str:
+        """The certificate that a client has to trust, as PEM; only with `tls`."""
+        assert self._authority, "this upstream speaks plain HTTP"
+        return self._authority.pem
 
     def repository(self, image: str) -> str:
         """What a client calls it: "localhost:40123/chainguard/nginx"."""

@@ -12,6 +12,12 @@ class Options:
     the registry itself; `referrers` answers OCI 1.1's referrers API rather than 404, and `referrer_type` is what
     that says of a type (`{type}` is the manifest's own, None says nothing). `private` names the repositories
     that need `credentials`, a user's name and password.
+
+    The rest are manners of other registries. `compresses` packs JSON for who takes gzip. `head_refused` is
+    the status of every HEAD of a manifest, and 307 sends it to an address that is signed for GET alone. `tags_page` is
+    the most tags of an answer that states no `n`, and `tags_link` what its `Link` says after `last`. `tags_most` is the
+    largest `n` that is not refused with the status `tags_refused`. With `tags_as_digests` the tag `sha256-<hex>` is
+    read as the digest.
     """
 
     tokens: bool = True
@@ -27,3 +33,10 @@ class Options:
     page_limit: int = 1000
     private: frozenset[str] = frozenset()
     credentials: tuple[str, str] = ("user", "secret")
+    compresses: bool = False
+    head_refused: int | None = None
+    tags_page: int | None = None
+    tags_link: str = ""
+    tags_most: int | None = None
+    tags_refused: int = 400
+    tags_as_digests: bool = False

@@ -1,6 +1,7 @@
 """The registry: the OCI distribution API as a free tier of cgr.dev serves it."""
 
 import base64
+import hashlib
 import random
 import re
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -24,6 +26,8 @@ from tests.upstream.signature import InvalidTokenError, Tokens
 
 API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 NAMED = re.compile(r"/v2/(?P<name>.+)/(?:manifests|blobs|tags|referrers|_chainguard/history)/[^/]+")
+EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
+DIGEST_TAG = re.compile(r"\A(sha256)-([0-9a-f]{64})\Z")
 SCOPE = re.compile(r"repository:(?P<name>[^:]+):.*\bpull\b.*")
 
 
@@ -74,12 +78,29 @@ def history_entry(record: Record) -> Document:
     }
 
 
+def is_accepted(request: Request, media_type: str) -> bool:
+    """No `Accept` at all is taken for any (RFC 9110, 12.5.1)."""
+    ranges = {each.partition(";")[0].strip() for each in request.headers.get("accept", "*/*").split(",")}
+    return not ranges.isdisjoint({media_type, f"{media_type.partition('/')[0]}/*", "*/*"})
+
+
+class Packed:
+    """Packs what its app says in JSON, for clients that take gzip, where the option is on."""
+
+    def __init__(self, app: ASGIApp, *, options: Options) -> None:
+        self._plain, self._packed = app, GZipMiddleware(app, minimum_size=1)
+        self._options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._packed if self._options.compresses else self._plain)(scope, receive, send)
+
+
 class TokenGate:
     """Lets a request under `/v2/` through with a token for the repository that it names."""
 
-    def __init__(self, app: ASGIApp, *, host: str, options: Options, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, *, url: str, options: Options, tokens: Tokens) -> None:
         self._app = app
-        self._host = host
+        self._url = url
         self._options = options
         self._tokens = tokens
 
@@ -108,7 +129,7 @@ class TokenGate:
         return None
 
     def _challenge(self, name: str, error: str = "", why: str = "a token is required") -> RegistryError:
-        fields = {"realm": f"http://{self._host}/token", "service": self._host}
+        fields = {"realm": f"{self._url}/token", "service": self._url.partition("://")[2]}
         if name:
             fields["scope"] = f"repository:{name}:pull"
         if error:
@@ -118,13 +139,14 @@ class TokenGate:
 
 
 class Registry:
-    """`host` is its own `name:port`."""
+    """`url` is its own."""
 
-    def __init__(self, host: str, options: Options, repositories: Mapping[str, Repository], cdn: Cdn) -> None:
+    def __init__(self, url: str, options: Options, repositories: Mapping[str, Repository], cdn: Cdn) -> None:
         self._options = options
         self._repositories = repositories
         self._cdn = cdn
         self._tokens = Tokens()
+        self._service = url.partition("://")[2]
         self.app = Starlette(
             routes=[
                 Route("/token", self._token),
@@ -137,7 +159,10 @@ class Registry:
                 Route("/v2/{name:path}/referrers/{digest}", self._referrers),
                 Route("/v2/{name:path}/_chainguard/history/{tag}", self._history),
             ],
-            middleware=[Middleware(TokenGate, host=host, options=options, tokens=self._tokens)],
+            middleware=[
+                Middleware(Packed, options=options),
+                Middleware(TokenGate, url=url, options=options, tokens=self._tokens),
+            ],
             exception_handlers={HTTPException: error_response},
         )
 
@@ -147,7 +172,13 @@ class Registry:
         is_known = authorization == basic(*self._options.credentials)
         if authorization.startswith("Basic ") and not is_known:
             raise RegistryError(401, "UNAUTHORIZED", "these are not the credentials")
+        self._check_service(request.query_params.get("service"))
         return self._grant(request.query_params.get("scope", ""), is_known)
+
+    def _check_service(self, service: str | None) -> None:
+        """Who names none is asked for none, but a token for another's service is not given here."""
+        if service not in (None, self._service):
+            raise RegistryError(400, "UNSUPPORTED", f"service {service} is not {self._service}")
 
     async def _oauth2(self, request: Request) -> Response:
         """The same by a form, with the password or with a refresh token made of it."""
@@ -160,6 +191,7 @@ class Registry:
             is_known = form.get("refresh_token") == refresh_token
         if not is_known:
             raise RegistryError(401, "UNAUTHORIZED", "these are not the credentials")
+        self._check_service(form.get("service"))
         extra = {"refresh_token": refresh_token} if form.get("access_type") == "offline" else {}
         return self._grant(form.get("scope", ""), is_known=True, key="access_token", **extra)
 
@@ -183,10 +215,19 @@ class Registry:
         return self._repositories[name]
 
     async def _manifest(self, request: Request) -> Response:
-        reference = request.path_params["reference"]
-        manifest = self._repository(request).manifest(reference)
+        repository, reference = self._repository(request), request.path_params["reference"]
+        refused = self._options.head_refused if request.method == "HEAD" else None
+        if refused == 307:
+            return RedirectResponse(self._cdn.url(EMPTY, -1), 307, API_VERSION)
+        if refused:
+            raise RegistryError(refused, "UNSUPPORTED", "HEAD is refused here")
+        if self._options.tags_as_digests:
+            reference = DIGEST_TAG.sub(r"\1:\2", reference)
+        manifest = repository.manifest(reference)
         if manifest is None:
             raise RegistryError(404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown")
+        if not is_accepted(request, manifest.media_type):
+            raise RegistryError(404, "MANIFEST_UNKNOWN", f"{manifest.media_type} found, but Accept does not support it")
         headers = {"Docker-Content-Digest": manifest.digest, "Content-Type": manifest.media_type}
         return Response(manifest.data, headers=API_VERSION | headers)
 
@@ -203,10 +244,13 @@ class Registry:
         repository = self._repository(request)
         last = request.query_params.get("last", "")
         tags = sorted(tag for tag in tuple(repository.tags) if tag > last)
-        count = number(request, "n", default=len(tags))
+        own = self._options.tags_page
+        count = number(request, "n", default=own or len(tags)) or own or 0
+        if self._options.tags_most is not None and count > self._options.tags_most and "n" in request.query_params:
+            raise RegistryError(self._options.tags_refused, "PAGINATION_NUMBER_INVALID", f"n={count} is too much")
         headers = dict(API_VERSION)
         if 0 < count < len(tags):
-            query = urlencode({"n": count, "last": tags[count - 1]})
+            query = urlencode({"last": tags[count - 1]}) + (self._options.tags_link or f"&n={count}")
             headers["Link"] = f'</v2/{repository.name}/tags/list?{query}>; rel="next"'
         return JSONResponse({"name": repository.name, "tags": tags[:count]}, headers=headers)
 

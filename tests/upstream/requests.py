@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class Request:
     """`status` is None as long as there is no answer; `sent` counts the bytes of its body.
 
-    `authorization`, `range` and `user_agent` are the headers as they came, None where there was none.
+    `headers` are all that came, by their names in lower case; `authorization`, `range` and `user_agent` are None where
+    there was none. `body` is of requests other than GET and HEAD.
     """
 
     side: str
@@ -24,8 +25,10 @@ class Request:
     authorization: str | None
     range: str | None
     user_agent: str | None
+    headers: Mapping[str, str]
     status: int | None = None
     sent: int = 0
+    body: bytes = b""
 
     @property
     def target(self) -> str:
@@ -64,6 +67,10 @@ class Requests:
         self._records[key] = request
         return key
 
+    def received(self, key: int, body: bytes) -> None:
+        if record := self._records.get(key):
+            self._records[key] = replace(record, body=record.body + body)
+
     def answered(self, key: int, *, status: int | None = None, sent: int = 0) -> None:
         """More of the answer to a request; nothing, where the record was cleared meanwhile."""
         if record := self._records.get(key):
@@ -89,6 +96,7 @@ class Recorder:
                 authorization=headers.get("authorization"),
                 range=headers.get("range"),
                 user_agent=headers.get("user-agent"),
+                headers=dict(headers),
             )
         )
 
@@ -99,4 +107,9 @@ class Recorder:
                 self._requests.answered(key, sent=len(message.get("body", b"")))
             await send(message)
 
-        await self._app(scope, receive, recorded)
+        async def received() -> Message:
+            message = await receive()
+            self._requests.received(key, message.get("body", b""))
+            return message
+
+        await self._app(scope, received, recorded)

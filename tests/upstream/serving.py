@@ -14,6 +14,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.upstream.tls import Authority
+
 NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 EPHEMERAL_ATTEMPTS = 20
 
@@ -79,7 +81,9 @@ class ByPort:
 class Serving:
     """Serves until closed; ready for requests when made."""
 
-    def __init__(self, apps: Mapping[int, ASGIApp], listeners: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, apps: Mapping[int, ASGIApp], listeners: Sequence[socket.socket], authority: Authority | None = None
+    ) -> None:
         config = uvicorn.Config(
             ByPort(apps),
             http=Protocol,
@@ -90,6 +94,8 @@ class Serving:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=1,
+            ssl_certfile=authority.certificate if authority else None,
+            ssl_keyfile=authority.key if authority else None,
         )
         self._server = uvicorn.Server(config)
         self._listeners = list(listeners)
