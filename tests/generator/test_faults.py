@@ -130,7 +130,7 @@ def test_what_stays_is_one_line(upstream: ExampleUpstream, tmp_path: Path, what:
 
 
 def test_a_401_for_ever_is_one_line(upstream: ExampleUpstream, tmp_path: Path) -> None:
-    challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="x"'}
+    challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'}
     upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
     (error,) = Index(upstream, tmp_path, NOW).refresh()["nginx"].errors
     assert error.endswith("tag latest: 401; the upstream does not let it be read anonymously")
