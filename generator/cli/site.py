@@ -7,12 +7,13 @@ import typer
 
 from generator.cli.conventions import Index
 from generator.cli.output import count, show_line
+from generator.cli.queries.arguments import DEFAULT
 from generator.site.make import make_site
 
 
 def site(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; other files in it are left alone.")],
-    index: Index = Path("index"),
+    index: Index = DEFAULT,
 ) -> None:
     """Write the index as a web site: plain files for any static host.
 

@@ -11,7 +11,7 @@ from generator.record.index import Build, Catalogue, ImageIndex
 from generator.record.merge import newest_release
 from generator.record.packages import Contents
 from generator.record.tags import pull_tag
-from generator.render.story import by_month, by_year, current, entries
+from generator.render.story import by_month, by_year, current, entries, former_signers, signer
 
 RECENT = 20
 LONG_YEAR = 60
@@ -74,6 +74,7 @@ environment.filters |= {
     "at": at,
     "anchor": anchor,
     "short": short,
+    "signer": signer,
 }
 
 
@@ -97,6 +98,7 @@ def render_image(
     """
     story = entries(index, contents)
     newest = newest_release(index.builds, watched)
+    former = former_signers(index.builds)
     pages: dict[str, str] = {}
     years: dict[int, int] = {}
     page_of: dict[tuple[str, str], str] = {}
@@ -109,9 +111,8 @@ def render_image(
             pages[f"{year}.md"] = _render("year.md.j2", index=index, year=year, months=months)
         for name, shown in pages_of_year.items():
             page_of |= dict.fromkeys((entry.build.key for entry in shown), name)
-            pages[name] = _render(
-                "builds.md.j2", index=index, period=name[:-3], entries=shown, shown=SHOWN_CHANGES_OF_A_YEAR
-            )
+            values = {"period": name.removesuffix(".md"), "entries": shown, "shown": SHOWN_CHANGES_OF_A_YEAR}
+            pages[name] = _render("builds.md.j2", index=index, former=former, **values)
     pages["README.md"] = _render(
         "image.md.j2",
         index=index,
@@ -124,6 +125,7 @@ def render_image(
         total=len(story),
         years=years,
         shown=SHOWN_CHANGES,
+        former=former,
     )
     return pages
 

@@ -52,6 +52,28 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
     return story[::-1]
 
 
+def signer(build: Build) -> str | None:
+    """Who signed the SBOM of a build, as far as that was verified."""
+    sbom = build.sbom
+    if sbom is None or not sbom.verified:
+        return None
+    name = sbom.identity or "somebody whose name is not recorded"
+    return f"{name} ({sbom.issuer})" if sbom.issuer else name
+
+
+def former_signers(builds: Iterable[Build]) -> dict[tuple[str, str], str]:
+    """For each build that another signed than the build before it on its track, or nobody: who signed that."""
+    last: dict[str, str | None] = {}
+    former: dict[tuple[str, str], str] = {}
+    for build in builds:
+        if build.sbom:
+            now, before = signer(build), last.get(build.track)
+            if before and now != before:
+                former[build.key] = before
+            last[build.track] = now
+    return former
+
+
 def current(index: ImageIndex) -> dict[str, list[tuple[Build, list[str]]]]:
     """For each track, the builds that moving tags point at, newest first, each with its tags, longest first."""
     unique = {name for build in index.builds for name in unique_tags_of(build)}

@@ -10,7 +10,7 @@ from generator.record.index import Build, ImageIndex
 from generator.record.merge import newest_release
 from generator.record.packages import Contents
 from generator.record.tags import exact_tag, pull_tag, version_of
-from generator.render.story import Entry, current, entries
+from generator.render.story import Entry, current, entries, former_signers, signer
 from generator.site.addresses import Key, build_names, image_folder
 from generator.site.chart import Chart, chart
 
@@ -20,7 +20,10 @@ SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A build: its folder's `name`, the tags that point at it now, and the builds beside it on its track."""
+    """A build: its folder's `name`, the tags that point at it now, and the builds beside it on its track.
+
+    `former_signer` is who signed the build before, where that was not who signed this one.
+    """
 
     name: str
     entry: Entry
@@ -28,12 +31,17 @@ class Row:
     exact: tuple[str, ...]
     is_rebuild: bool
     tag: str | None
+    former_signer: str | None
     before: Build | None
     after: Build | None
 
     @property
     def build(self) -> Build:
         return self.entry.build
+
+    @property
+    def signer(self) -> str | None:
+        return signer(self.build)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -78,7 +86,7 @@ class ImageSite:
             if (build.track, build.version) in versions:
                 rebuilds.add(build.key)
             versions.add((build.track, build.version))
-        rows = []
+        rows, former = [], former_signers(builds)
         for entry in entries(self.index, self.contents):
             build, tags = entry.build, moving.get(entry.build.key, [])
             version = version_of(build)
@@ -91,6 +99,7 @@ class ImageSite:
                     exact=tuple(tag for tag in tags if tag == exact),
                     is_rebuild=build.key in rebuilds,
                     tag=pull_tag(self.index.tags, build) or next(iter(tags or entry.unique), None),
+                    former_signer=former.get(build.key),
                     before=before.get(build.key),
                     after=after.get(build.key),
                 )

@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import msgspec
+
 from generator import images
+from generator.record.index import Build
 from generator.record.packages import expand
 from generator.record.store import Store
 from generator.render.pages import LONG_YEAR, render_catalogue, render_image
@@ -66,3 +69,26 @@ def test_a_long_year_lists_its_months_which_have_pages_of_their_own(tmp_path: Pa
     assert of_image["2025-03.md"].count("\n### ") == 7
     assert "](2025-03.md#latest-" in of_image["README.md"]
     assert max(map(len, of_image.values())) < 100_000
+
+
+def test_a_build_says_who_signed_it_and_stands_out_where_that_is_another(tmp_path: Path) -> None:
+    def signed(day: int, identity: str | None, issuer: str | None = None) -> Build:
+        made = build(f"1.{day}-r0", f"2025-01-0{day}")
+        assert made.sbom
+        sbom = msgspec.structs.replace(made.sbom, verified=bool(identity), identity=identity, issuer=issuer)
+        return msgspec.structs.replace(made, sbom=sbom)
+
+    builds = [
+        signed(1, None),
+        signed(2, "ci@a.example", "https://a.example"),
+        signed(3, "ci@a.example", "https://a.example"),
+    ]
+    builds += [signed(4, "key:sha256:ab"), signed(5, None), signed(6, None)]
+    Made(tmp_path).image("demo", [(each, []) for each in builds])
+    newest, *_, second, first = pages(tmp_path, "demo")["2025.md"].split("\n### ")[1:]
+    assert "signature not verified" in first
+    assert "signed by `ci@a.example (https://a.example)`" in second
+    text = pages(tmp_path, "demo")["2025.md"]
+    assert text.count("**another signer**: the build before was signed by `ci@a.example (https://a.example)`") == 1
+    assert text.count("**no verified signature**: the build before was signed by `key:sha256:ab`") == 1
+    assert "**" not in first + second + newest

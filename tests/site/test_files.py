@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from generator.errors import ConfigurationError, ReverseRegistryError
@@ -238,6 +239,21 @@ def test_a_build_shows_all_of_its_digests_and_packages(folders: dict[str, Path])
         assert f'data-copy="{digest}"' in page
     assert page.count("<li><b>") == 13
     assert "docker pull registry.example.com/example/nginx:1.29.1@sha256:8fd7b1323c26" in page
+
+
+def test_a_build_that_another_signed_than_the_one_before_stands_out(tmp_path: Path) -> None:
+    builds = []
+    for day, identity in enumerate(("a@example.com", "a@example.com", "b@example.com"), 1):
+        made = build(f"1.{day}-r0", f"2025-01-0{day}")
+        assert made.sbom
+        sbom = msgspec.structs.replace(made.sbom, verified=True, identity=identity, issuer="https://issuer.example")
+        builds.append((msgspec.structs.replace(made, sbom=sbom), list[str]()))
+    Made(tmp_path / "index").image("demo", builds)
+    site = make(tmp_path / "index", tmp_path / "site")
+    pages = [(site / "demo" / "-" / each.digest[7:19] / "index.html").read_text() for each, _ in builds]
+    assert ["Another signer" in page for page in pages] == [False, False, True]
+    assert all("signed by <bdi>a@example.com (https://issuer.example)</bdi>" in page for page in pages)
+    assert (site / "demo" / "index.html").read_text().count("another signer") == 1
 
 
 # For machines
