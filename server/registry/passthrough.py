@@ -1,6 +1,7 @@
 """Passthrough: a client's own credentials, for upstream's token endpoint alone (https://distribution.github.io/distribution/spec/auth/)."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import isfinite
@@ -43,10 +44,11 @@ class _Answer(msgspec.Struct, omit_defaults=True):
 
 class Passthrough:
     """
-    `/token` stands for the endpoint that the index records for the registry of its `upstream`.
+    `/token` stands for the endpoint that the index records for the registry of the image that is asked for.
 
-    Credentials belong to that registry. For an image from another one they are left out, and an anonymous token is
-    asked for.
+    Credentials are those of the index's `upstream`, or where the user is named `HOST/USER` (with a port `HOST_PORT/USER`,
+    as no user may have a colon), of that registry; so are the tokens that they give. To another one none of them go:
+    there an anonymous token is asked for.
     """
 
     def __init__(self, current: Current, client: Client, public_url: str, timeout: float) -> None:
@@ -67,8 +69,8 @@ class Passthrough:
         """
         if repository.tokenless:
             return repository
-        token = self.token_of(request, name)
-        return replace(repository, token=token) if repository.host == self._current.index.home.host else repository
+        owner, token = self._owner(self.token_of(request, name))
+        return replace(repository, token=token) if repository.host == owner.host else repository
 
     def token_of(self, request: Request, name: str = "") -> str:
         """Raises RegistryError with the challenge."""
@@ -91,16 +93,18 @@ class Passthrough:
         is_form = request.method == "POST"
         asked = await _form(request) if is_form else request.query_params.multi_items()
         fields = dict(asked)
-        home, scopes = self._scopes([value for key, value in asked if key == "scope"])
         authorization = request.headers.get("authorization", "").strip()
-        basic = _basic(authorization)
-        if authorization and not basic:
+        basic = _decoded(authorization)
+        if authorization and basic is None:
             raise self._refused("these are no credentials that can be passed on")
+        owner, user = self._owner(fields.get("refresh_token") or fields.get("username") or (basic or ("", ""))[0])
+        home, scopes = self._scopes([value for key, value in asked if key == "scope"], owner)
         if home.auth is None:
             raise RegistryError(
                 403, "DENIED", f"the index records no token endpoint of {home.host}; refresh an image from there first"
             )
-        is_theirs = home.host == self._current.index.home.host
+        is_theirs = home.host == owner.host
+        fields |= {key: user for key in ("refresh_token", "username", "account") if fields.get(key)}
         async with responses.call(home.host, self._timeout):
             url = await endpoint(home, home.auth)
             if is_form and is_theirs:
@@ -110,22 +114,30 @@ class Passthrough:
             else:
                 url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
                 url = url.extend_query([("scope", scope) for scope in scopes])
-                headers = {"Authorization": f"Basic {basic[1]}"} if is_theirs and basic else {}
-                response = await self._client.send("GET", url, headers)
-            return await self._answer(home, response)
+                encoded = b64encode(f"{user}:{basic[1]}".encode()).decode() if is_theirs and basic else ""
+                response = await self._client.send("GET", url, {"Authorization": f"Basic {encoded}"} if encoded else {})
+            is_labelled = is_theirs and home.host != self._current.index.home.host
+            return await self._answer(home, response, f"{home.host.replace(':', '_')}/" if is_labelled else "")
+
+    def _owner(self, secret: str) -> tuple[Repository, str]:
+        """A repository of the registry that a user or a token belongs to, and its name or value there."""
+        index = self._current.index
+        host, slash, value = secret.partition("/")
+        located = index.locate_at(host.replace("_", ":"), "name") if slash else None
+        return (located[1], value) if located else (index.home, secret)
 
     def _refused(self, why: str) -> RegistryError:
         return RegistryError(401, "UNAUTHORIZED", why, {"WWW-Authenticate": f'Basic realm="{self._realm}"'})
 
-    def _scopes(self, asked: Iterable[str]) -> tuple[Repository, list[str]]:
+    def _scopes(self, asked: Iterable[str], owner: Repository) -> tuple[Repository, list[str]]:
         """The repository whose registry is asked, and the scopes under upstream's names; only ever to pull."""
         index = self._current.index
         named = [found[1] for scope in asked for each in scope.split() if (found := _scope(each)) and is_name(found[1])]
-        repositories = [index.locate(name)[1] for name in named] or [index.home]
+        repositories = [index.locate(name)[1] for name in named] or [owner]
         home = repositories[0]
         return home, [f"repository:{each.path}:pull" for each in repositories if named and each.host == home.host]
 
-    async def _answer(self, home: Repository, response: ClientResponse) -> Response:
+    async def _answer(self, home: Repository, response: ClientResponse, label: str) -> Response:
         try:
             body = await responses.read(response, ANSWER_LIMIT)
         finally:
@@ -140,7 +152,9 @@ class Passthrough:
         lifetime = answer.expires_in or 0
         answer.expires_in = (int(lifetime) if isfinite(lifetime) else 0) or None
         # containerd reads the one, older clients the other; registries give either.
-        answer.access_token = answer.token = answer.access_token or answer.token
+        value = answer.access_token or answer.token
+        answer.access_token = answer.token = f"{label}{value}" if value else None
+        answer.refresh_token = f"{label}{answer.refresh_token}" if answer.refresh_token else None
         return Response(
             msgspec.json.encode(answer), 200, {**API_VERSION, "Cache-Control": "no-store"}, "application/json"
         )
@@ -164,3 +178,13 @@ async def _form(request: Request) -> list[tuple[str, str]]:
 
 def _given(fields: Mapping[str, str], *names: str) -> dict[str, str]:
     return {name: fields[name] for name in names if fields.get(name)}
+
+
+def _decoded(authorization: str) -> tuple[str, str] | None:
+    """User and password of Basic credentials (RFC 7617)."""
+    found = _basic(authorization)
+    try:
+        user, colon, password = b64decode(found[1], validate=True).decode().partition(":") if found else ("", "", "")
+    except ValueError:
+        return None
+    return (user, password) if colon else None

@@ -209,6 +209,32 @@ class TestWhereCredentialsGo:
             assert other.requests.count("/v2/")
             assert not [each for each in other.requests if granted in (each.authorization or "")]
 
+    def test_those_of_a_registry_that_the_user_names_go_there_and_nowhere_else(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        with ExampleUpstream() as other:
+            other.options.private = frozenset({"chainguard/nginx"})
+            write(index, upstream, {"nginx": image(upstream, "nginx"), "foreign": image(other, "nginx")})
+            client = serve(auth="passthrough", public_url=PUBLIC)
+            named = {"Authorization": basic(f"{other.host.replace(':', '_')}/user", "secret")}
+            granted = token(client, "repository:foreign:pull", named)
+            blob = next(iter(other.store("nginx").blobs))
+            for path in ("manifests/latest", "manifests/1.27.4", "tags/list", f"blobs/{blob}"):
+                assert client.get(f"/v2/foreign/{path}", headers=bearer(granted)).status_code in (200, 307)
+                assert client.get(f"/v2/foreign/{path}", headers=bearer("made-up")).status_code in (200, 401)
+            form = {"grant_type": "password", "username": f"{other.host.replace(':', '_')}/user", "password": "secret"}
+            scope = {"scope": "repository:foreign:pull", "access_type": "offline", "client_id": "docker"}
+            first = client.post("/token", data=form | scope).json()
+            again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "client_id": "docker"}
+            for answer in (first, client.post("/token", data=again | scope).json()):
+                assert client.get("/v2/foreign/manifests/latest", headers=bearer(answer["token"])).status_code == 200
+            assert client.get("/token", headers=named).status_code == 200
+            assert client.get("/v2/nginx/manifests/latest", headers=bearer(granted)).status_code == 200
+            assert token(client, headers=named)
+            assert {request.authorization for request in upstream.requests.matching("/token")} == {None}
+            value = granted.partition("/")[2]
+            assert not [each for each in upstream.requests if value in (each.authorization or "")]
+
     def test_nowhere_while_the_index_records_no_endpoint(
         self, index: Path, serve: Serve, upstream: ExampleUpstream
     ) -> None:
