@@ -46,9 +46,9 @@ class Passthrough:
     """
     `/token` stands for the endpoint that the index records for the registry of the image that is asked for.
 
-    Credentials are those of the index's `upstream`, or where the user is named `HOST/USER` (with a port `HOST_PORT/USER`,
-    as no user may have a colon), of that registry; so are the tokens that they give. To another one none of them go:
-    there an anonymous token is asked for.
+    Credentials are those of the index's `upstream`, or where the user is named `HOST/USER` (`HOST_PORT/USER`: no
+    user may have a colon), of that registry; so are the tokens that they give. To another one none of them go: there an
+    anonymous token is asked for.
     """
 
     def __init__(self, current: Current, client: Client, public_url: str, timeout: float) -> None:
