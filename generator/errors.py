@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.resolve.package import Package
+    from generator.package.purl import Package
 
 
 class ReverseRegistryError(Exception):

@@ -79,3 +79,45 @@ def test_no_tool_that_builds_or_tests_is_installed_in_production() -> None:
     for half in ("generator", "server"):
         locked = {line.partition("==")[0] for line in (ROOT / "requirements" / f"{half}.txt").read_text().splitlines()}
         assert not locked & {"hatchling", "editables", "trove-classifiers", "pytest", "uv", "mypy", "ruff"}
+
+
+ROOMS = (
+    "trust",
+    "package",
+    "images",
+    "upstream",
+    "record",
+    "resolve",
+    "render",
+    "refresh",
+    "query",
+    "check",
+    "site",
+    "publish",
+)
+
+
+def rooms_of(path: Path) -> Iterator[str]:
+    """The rooms of the generator that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("generator."):
+            yield node.module.split(".")[1]
+
+
+def test_data_flows_one_way_through_the_rooms_of_the_generator() -> None:
+    """Each room imports only those before it in the list; the command line is above them all."""
+    for number, room in enumerate(ROOMS):
+        above = {*ROOMS[number + 1 :], "cli"}
+        for path in (ROOT / "generator" / room).rglob("*.py"):
+            assert not above & set(rooms_of(path)), path
+
+
+def test_no_room_is_left_out_of_the_order() -> None:
+    rooms = {path.parent.name for path in (ROOT / "generator").glob("*/__init__.py")}
+    assert rooms == {*ROOMS, "cli"}
+
+
+@pytest.mark.parametrize("half", ["generator", "server"])
+def test_no_folder_holds_more_modules_than_one_takes_in(half: str) -> None:
+    for folder in (ROOT / half, *(path for path in (ROOT / half).rglob("*") if path.is_dir())):
+        assert len(list(folder.glob("*.py"))) <= 13, folder

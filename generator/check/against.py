@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from generator.check.fields import differing
 from generator.check.finding import Finding
-from generator.check.image import ImageFiles
+from generator.check.image import ImageFiles, differing
 from generator.check.origin import Settings, check_origin
 from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
@@ -37,8 +36,8 @@ def check_against(
             yield Finding(f"{name}/index.json", f"cannot be compared with what it was: {error}")
             continue
         if old:
-            then = Then(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
-            yield from _image(name, then, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
+            image = ImageBefore(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
+            yield from _image(name, image, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
             builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
@@ -46,7 +45,7 @@ def check_against(
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class ImageBefore:
     """An image as it was, and what images.toml said of it. `is_unlisted`: nothing, so that it was not served."""
 
     index: ImageIndex
@@ -88,21 +87,21 @@ def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
 
 
 def _image(
-    name: str, then: Then, now: ImageFiles | None, wanted: Image | None, confirmed: frozenset[str]
+    name: str, before: ImageBefore, now: ImageFiles | None, wanted: Image | None, confirmed: frozenset[str]
 ) -> Iterator[Finding]:
-    file, old = f"{name}/index.json", then.index
+    file, old = f"{name}/index.json", before.index
     if now is None:
-        is_deliberate = then.is_unlisted and wanted is None
+        is_deliberate = before.is_unlisted and wanted is None
         what = "is gone" if is_deliberate else "is gone, should be there"
         yield Finding(file, f"{what} with its {len(old.builds)} builds; restore it from git", is_note=is_deliberate)
         return
     if now.index is None:
         return  # which the check itself has named
-    yield from check_origin(file, old, now.index, Settings(then.settings, wanted, confirmed))
+    yield from check_origin(file, old, now.index, Settings(before.settings, wanted, confirmed))
     yield from (Finding(file, what) for what in _lost(old, now.index))
-    yield from _new(file, then, now.index, wanted)
+    yield from _new(file, before, now.index, wanted)
     yield from (Finding(file, what) for what in _unique(old, now.index))
-    yield from (Finding(f"{name}/packages.json", what) for what in _packages(old, then.packages, now.packages))
+    yield from (Finding(f"{name}/packages.json", what) for what in _packages(old, before.packages, now.packages))
 
 
 def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
@@ -121,19 +120,19 @@ def _may_fill_in(field: str, was: str) -> bool:
     return was == "null" and field in _FILLED_IN
 
 
-def _new(file: str, then: Then, new: ImageIndex, wanted: Image | None) -> Iterator[Finding]:
+def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) -> Iterator[Finding]:
     """What nobody can prove offline, and a reviewer should see; and what no refresh would have added."""
-    recorded = {build.key: build for build in then.index.builds}
-    is_frozen = wanted is not None and wanted.frozen and then.settings is not None and then.settings.frozen
+    recorded = {build.key: build for build in before.index.builds}
+    is_frozen = wanted is not None and wanted.frozen and before.settings is not None and before.settings.frozen
     for build in new.builds:
-        before, what = recorded.get(build.key), f"build {build.digest} ({build.track})"
-        if before is None and is_frozen:
+        old, what = recorded.get(build.key), f"build {build.digest} ({build.track})"
+        if old is None and is_frozen:
             yield Finding(file, f"{what} is new, should not be: the image is frozen in images.toml")
-        elif before is None and wanted and build.track not in wanted.tracks:
+        elif old is None and wanted and build.track not in wanted.tracks:
             yield Finding(file, f"{what} is new, should not be: images.toml watches {', '.join(wanted.tracks)}")
-        elif before is None:
+        elif old is None:
             yield Finding(file, f"{what} is new: {build.version or 'unknown version'}", is_note=True)
-        elif before.version is None and build.version is not None:
+        elif old.version is None and build.version is not None:
             yield Finding(file, f"{what}: its version was unknown, and is {build.version}", is_note=True)
 
 

@@ -16,7 +16,7 @@ _YEAR = re.compile(r"\d{4}(?:-\d\d)?\.md")
 _UNFINISHED = re.compile(r"\.[A-Za-z0-9]+\.(?:json|md|toml)\.[a-z0-9_]+")
 
 
-def strangers(folder: Path, names: Collection[str], keys: Collection[str] = ()) -> Iterator[Finding]:
+def check_folder(folder: Path, names: Collection[str], keys: Collection[str] = ()) -> Iterator[Finding]:
     """All that is no regular file of the index; `names` are the images of images.toml, `keys` its files of keys.
 
     Hidden entries of the folder itself (.gitattributes, .github) are not the index's, and left alone.
@@ -26,7 +26,7 @@ def strangers(folder: Path, names: Collection[str], keys: Collection[str] = ()) 
             yield from _entry(folder, path, names, keys)
 
 
-def recorded(folder: Path) -> list[str]:
+def recorded_names(folder: Path) -> list[str]:
     """The names of the images that have an index.json, without following a link."""
     found = [path for path in folder.rglob("index.json") if path.parent != folder and not path.is_symlink()]
     names = (path.parent.relative_to(folder).as_posix() for path in found)

@@ -4,16 +4,18 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from generator.check.document import document
 from generator.check.finding import Finding
 from generator.errors import UpstreamError
 from generator.images import Image
+from generator.package.purl import INSTALLED, parse_recorded
+from generator.package.version import Version
 from generator.record.index import Auth, Build, ImageIndex, PackageLog
 from generator.record.merge import merge_builds
 from generator.record.packages import compact, expand
-from generator.record.version import Version
 from generator.reference import Repository
-from generator.resolve.package import INSTALLED, parse_recorded
 from generator.trust.policy import Identity, Signer, Trust
 from generator.upstream.auth import Realm
 from generator.upstream.manifest import INDEXES, MANIFESTS
@@ -182,3 +184,11 @@ def _unparsable(index: ImageIndex, log: PackageLog) -> Iterable[str]:
         for each, package in packages.items()
         if package is None or (package.type not in INSTALLED and each not in mains)
     )
+
+
+def differing(one: Build, other: Build) -> Iterator[tuple[str, str, str]]:
+    """The fields in which two records of a build differ, as the index names them, with the value in each as JSON."""
+    for field in msgspec.structs.fields(Build):
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if first != second:
+            yield field.encode_name, msgspec.json.encode(first).decode(), msgspec.json.encode(second).decode()

@@ -8,9 +8,9 @@ from generator import images
 from generator.check.against import check_against, new_builds
 from generator.check.derived import check_derived, made_by_this_program
 from generator.check.finding import Finding
-from generator.check.folder import recorded, strangers
+from generator.check.folder import check_folder, recorded_names
 from generator.check.image import ImageFiles, check_image
-from generator.check.realms import check_realms
+from generator.check.origin import check_realms
 from generator.check.revision import Revision
 from generator.check.upstream import Claim, ask_upstream
 from generator.errors import ConfigurationError
@@ -33,9 +33,9 @@ def check(
         yield Finding("images.toml", str(error).removeprefix(f"{folder}/images.toml: "))
     named = wanted.images if wanted else {}
     keys = {image.trust.file for image in named.values() if isinstance(image.trust, PublicKey)}
-    yield from strangers(folder, named, keys)
+    yield from check_folder(folder, named, keys)
     files: dict[str, ImageFiles] = {}
-    for name in recorded(folder):
+    for name in recorded_names(folder):
         if wanted and name not in named:
             yield Finding(name, "is not in images.toml, and so not served", is_note=True)
         files[name] = yield from check_image(folder, name, named.get(name))

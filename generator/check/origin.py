@@ -1,6 +1,6 @@
 """Where an image comes from: what neither follows from its builds nor changes of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +22,24 @@ class Settings:
         if self.before is None:
             return True
         return self.now is not None and getattr(self.before, key) != getattr(self.now, key)
+
+
+def check_realms(images: Iterable[ImageIndex]) -> Iterator[Finding]:
+    """A host whose images name more than one token realm: every image that is not with the most."""
+    by_host: dict[str, dict[str, list[str]]] = {}
+    for index in images:
+        if index.auth:
+            realms = by_host.setdefault(index.repository.partition("/")[0], {})
+            realms.setdefault(index.auth.realm, []).append(index.name)
+    for host, realms in sorted(by_host.items()):
+        usual, *others = sorted(realms, key=lambda realm: (-len(realms[realm]), realm))
+        for realm in others:
+            for name in realms[realm]:
+                yield Finding(
+                    f"{name}/index.json",
+                    f"auth.realm is {realm}, should be {usual} as in {realms[usual][0]}/index.json: "
+                    f"{host} has one token realm",
+                )
 
 
 def check_origin(file: str, old: ImageIndex, new: ImageIndex, settings: Settings) -> Iterator[Finding]:

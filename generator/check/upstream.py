@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
-from generator.check.fields import differing
 from generator.check.finding import Finding
+from generator.check.image import differing
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
 from generator.images import Image
 from generator.record.index import Auth, Build, ImageIndex

@@ -10,14 +10,12 @@ import typer
 
 from generator.cli.check import check
 from generator.cli.conventions import FAILED, MISCONFIGURED
-from generator.cli.editing import add
+from generator.cli.edit import add, init, remove
 from generator.cli.help import Command, Sections
-from generator.cli.init import init
 from generator.cli.output import error_line
 from generator.cli.publish import publish
 from generator.cli.queries import diff, list_, log, packages, resolve, search
 from generator.cli.refresh import refresh
-from generator.cli.remove import remove
 from generator.cli.site import site
 from generator.cli.verify import verify
 from generator.errors import ConfigurationError, ReverseRegistryError

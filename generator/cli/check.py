@@ -51,8 +51,8 @@ def check(
         for each in findings:
             line = f"{index / each.file}: {'note: ' if each.is_note else ''}{each.what}"
             (show_line if each.is_note else show_error)(line)
-        kept = f", and all that was recorded at {against} is there" if against is not None and not problems else ""
-        show_line(count(len(problems), "problem") if problems else f"{index}: no problem{kept}")
+        compared = f", and all that was recorded at {against} is there" if against is not None and not problems else ""
+        show_line(count(len(problems), "problem") if problems else f"{index}: no problem{compared}")
     if problems:
         raise typer.Exit(FAILED)
 

@@ -15,12 +15,12 @@ def without(data: bytes, name: str, where: str) -> bytes:
     text = data.decode()
     lines = text.splitlines(keepends=True)
     taken = {number for start, end in _tables(lines, name) for number in range(start, end)}
-    kept = "".join(line for number, line in enumerate(lines) if number not in taken)
+    rest = "".join(line for number, line in enumerate(lines) if number not in taken)
     expected = tomllib.loads(text)
     del expected["images"][name]
-    if not taken or _images(kept) != expected.get("images", {}) or not _is_rest(kept, expected):
+    if not taken or _images(rest) != expected.get("images", {}) or not _is_rest(rest, expected):
         raise ConfigurationError(f"{where}: {name} is not written as a table of its own; take it out by hand")
-    return kept.encode()
+    return rest.encode()
 
 
 def _images(text: str) -> object:

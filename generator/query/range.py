@@ -8,8 +8,8 @@ from typing import Self
 
 from generator.document import printable
 from generator.errors import ConfigurationError
+from generator.package.version import Version
 from generator.record.difference import Installed
-from generator.record.version import Version
 
 _COMPARISONS = {
     "=": operator.eq,

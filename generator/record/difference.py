@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from generator.errors import BrokenIndexError
-from generator.resolve.package import parse_recorded
+from generator.package.purl import parse_recorded
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,7 +19,7 @@ from generator.record.index import Summary
 FILE = "refreshed.json"
 
 _PACKAGE = Path(__file__).parent.parent
-_MAKERS = ("record", "refresh", "render", "resolve")
+_MAKERS = ("package", "record", "refresh", "render", "resolve")
 _LIBRARIES = ("jinja2", "packageurl-python", "univers")
 _LENGTH = 16
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
+from generator.package.version import Version
 from generator.record.index import Build
-from generator.record.version import Version
 from generator.reference import is_tag
 
 _UNFIT = re.compile(r"[^a-zA-Z0-9._-]")

@@ -6,12 +6,12 @@ import msgspec
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError, VersionUnknownError
 from generator.images import Image
+from generator.package.purl import parse_recorded
 from generator.record.index import Build, Sbom, Unknown, utc
 from generator.refresh.observe import BuildReference
 from generator.resolve import Resolution, Snapshot, resolve, unknown
 from generator.resolve.documents import Source
 from generator.resolve.main_package import main_package
-from generator.resolve.package import parse_recorded
 from generator.trust.policy import Verifier
 from generator.upstream import Client
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 
 from generator.errors import MalformedError, TransientError, UpstreamError
+from generator.package.purl import Package
 from generator.record.index import FormatName, Kind
 from generator.resolve.envelope import Open, Statement, attestation, is_enveloped, open_payload, opener_of, unwrap
 from generator.resolve.formats import FORMATS, Format, of_document
 from generator.resolve.homes import Attachment, attachments
-from generator.resolve.package import Package
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import SignatureError, Signer, Verifier
 

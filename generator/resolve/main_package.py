@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from generator.document import printable
 from generator.errors import NoneFitsError, VersionUnknownError
-from generator.record.version import Version
+from generator.package.purl import Package
+from generator.package.version import Version
 from generator.resolve.aliases import ALIASES, own_names
-from generator.resolve.package import Package
 from generator.resolve.system import is_system
 
 LABEL = "dev.chainguard.package.main"

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from generator.document import printable
 from generator.errors import NoneFitsError, VersionUnknownError
 from generator.images import Image
+from generator.package.purl import INSTALLED, Package, labelled
+from generator.package.version import Version
 from generator.record.index import Unknown
-from generator.record.version import Version
 from generator.resolve.documents import Document, Documents, Source
 from generator.resolve.main_package import agreed, main_package, own_label
-from generator.resolve.package import INSTALLED, Package, labelled
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import Verifier
 

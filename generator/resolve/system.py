@@ -4,7 +4,7 @@ Debian's and Ubuntu's are those of priority `required` and `important`, and the 
 images build their own in place of; rpm's are those of the base images of Fedora, UBI and Photon.
 """
 
-from generator.resolve.package import Package
+from generator.package.purl import Package
 
 _DEB = """
 adduser apt apt-utils base-files base-passwd bash bsdutils bzip2 ca-certificates coreutils cpio cron dash debconf

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from generator.package.purl import parse_purl
 from generator.resolve.envelope import open_dsse, unwrap
-from generator.resolve.package import parse_purl
 from tests.bench.machine import facts
 from tests.example import refresh
 from tests.upstream import Build, ExampleUpstream, Package

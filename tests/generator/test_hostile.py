@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from generator.document import printable
 from generator.errors import MalformedError, ReverseRegistryError
 from generator.images import parse
+from generator.package.purl import Package, parse_pin, parse_purl
 from generator.resolve.envelope import open_bundle, open_dsse, open_statement, unwrap
 from generator.resolve.formats.apko import read_apko
 from generator.resolve.formats.cyclonedx import read_cyclonedx
 from generator.resolve.formats.slsa import read_slsa
 from generator.resolve.formats.spdx import read_spdx
 from generator.resolve.main_package import main_package
-from generator.resolve.package import Package, parse_pin, parse_purl
 from generator.upstream.auth import Realm, _token
 from generator.upstream.history import parse_page
 from generator.upstream.manifest import OCI_INDEX, OCI_MANIFEST, parse_manifest, parse_time

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.record.version import Version
+from generator.package.version import Version
 
 COMPARE = {"<": operator.lt, "=": operator.eq, ">": operator.gt}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 from packageurl import PackageURL
 
+from generator.package.version import Version
 from generator.record.index import Build, ImageIndex, Sbom, Track, Unknown
 from generator.record.packages import compact
 from generator.record.store import Store
-from generator.record.version import Version
 from tests.hostile.texts import LINES, WORDS
 from tests.query.made import Made, build, digest
 

@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from generator.document import decode
 from generator.errors import MalformedError
+from generator.package.purl import Package
 from generator.record.index import FormatName
 from generator.resolve.formats.apko import read_apko
 from generator.resolve.formats.cyclonedx import read_cyclonedx
 from generator.resolve.formats.slsa import read_slsa
 from generator.resolve.formats.spdx import read_spdx
-from generator.resolve.package import Package
 
 
 class Read(Protocol):

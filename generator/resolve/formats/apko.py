@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from generator.document import decode
+from generator.package.purl import Package
 from generator.resolve.formats.purls import pins
-from generator.resolve.package import Package
 
 
 class _Contents(Struct, frozen=True):

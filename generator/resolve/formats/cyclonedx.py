@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from generator.document import decode
+from generator.package.purl import Package
 from generator.resolve.formats.purls import purls
-from generator.resolve.package import Package
 
 
 class _Component(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from generator.resolve.package import Package, parse_pin, parse_purl
+from generator.package.purl import Package, parse_pin, parse_purl
 
 
 def purls(texts: Iterable[str], wanted: str = "") -> frozenset[Package]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from generator.document import decode
+from generator.package.purl import Package
 from generator.resolve.formats.purls import pins, purls
-from generator.resolve.package import Package
 
 _REVISION = re.compile(r"-r\d+$")
 

@@ -3,8 +3,8 @@
 from msgspec import Struct, field
 
 from generator.document import decode
+from generator.package.purl import Package
 from generator.resolve.formats.purls import purls
-from generator.resolve.package import Package
 
 # What stands on the left of these is used to make what stands on the right, and need not be in it.
 _NOT_INSTALLED = frozenset(

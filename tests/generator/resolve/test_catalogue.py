@@ -12,8 +12,8 @@ from msgspec.json import decode
 
 from generator.errors import VersionUnknownError
 from generator.images import load
+from generator.package.purl import Package, parse_pin
 from generator.resolve.main_package import LABEL, TITLES, main_package, own_label
-from generator.resolve.package import Package, parse_pin
 
 FOLDER = Path(__file__).parent
 

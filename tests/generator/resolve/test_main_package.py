@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from generator.errors import VersionUnknownError
+from generator.package.purl import Package, parse_pin
 from generator.resolve.main_package import LABEL, main_package, own_label
-from generator.resolve.package import Package, parse_pin
 from tests.generator.conftest import Index
 from tests.upstream import Build, ExampleUpstream
 from tests.upstream import Package as Installed

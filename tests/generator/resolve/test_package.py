@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from generator.package.purl import parse_pin, parse_purl
 from generator.resolve.formats.spdx import read_spdx
 from generator.resolve.main_package import main_package
-from generator.resolve.package import parse_pin, parse_purl
 
 
 def test_sources_recipes_and_images_with_the_package_s_name_do_not_count() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from generator.errors import VersionUnknownError
+from generator.package.purl import Package, parse_purl
 from generator.resolve.main_package import agreed, main_package
-from generator.resolve.package import Package, parse_purl
 
 
 def of(*purls: str, wanted: str = "") -> list[Package]:

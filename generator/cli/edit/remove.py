@@ -40,10 +40,10 @@ def remove(
     store.write(path.name, data)
     for name in dict.fromkeys(names):
         recorded = store.image(name)
-        kept = (
+        folder = (
             f"; {index / name} stays, with {count(len(recorded.builds), 'build')}, and is served no more"
             if recorded
             else ", of which nothing was recorded"
         )
-        show_line(f"removed {name} from {path}{kept}")
+        show_line(f"removed {name} from {path}{folder}")
     show_line(f"next: `reverse-registry refresh --index {index}`, which takes it out of the catalogue")
