@@ -14,6 +14,7 @@ from generator.cli.edit import add, init, remove
 from generator.cli.help import Command, Sections
 from generator.cli.output import error_line
 from generator.cli.publish import publish
+from generator.cli.push import push
 from generator.cli.queries import diff, list_, log, packages, resolve, search
 from generator.cli.refresh import refresh
 from generator.cli.site import site
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Keep an index": (init, add, remove, refresh, check, verify, publish, site),
+    "Keep an index": (init, add, remove, refresh, check, verify, publish, push, site),
     "Ask it, without a network": (list_, resolve, packages, diff, log, search),
 }
 for _panel, _commands in _PANELS.items():
