@@ -1,5 +1,5 @@
 # The server with the index of this checkout, or with any other index mounted at /index.
-ARG BASE=docker.io/library/python:3.11-slim-bookworm
+ARG BASE=docker.io/library/python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 
 FROM ${BASE} AS build
 WORKDIR /app
@@ -11,6 +11,8 @@ RUN python3 -m compileall -q server
 
 FROM ${BASE}
 WORKDIR /app
+# The base brings what installs packages; nothing here does.
+RUN python3 -m pip uninstall --yes --root-user-action ignore pip
 COPY --from=build /venv /venv
 COPY --from=build /app/server ./server
 COPY index /index

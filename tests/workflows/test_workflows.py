@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.example import ROOT
 from tests.workflows.workflow import ACTION, FOLDER, NAMES, VENV, load, workflow
 
 ACTIONLINT = (str(VENV / "actionlint"), "-shellcheck=", "-pyflakes=")
@@ -39,17 +40,26 @@ def test_actions_are_pinned_to_a_commit_with_their_version_beside_it(name: str) 
     assert [line for line in lines if not PINNED.fullmatch(line)] == []
 
 
-def test_only_the_schedule_may_push_and_only_a_release_may_publish_images() -> None:
-    given = {name: {job: each.get("permissions") for job, each in jobs(name).items()} for name in NAMES}
+def test_each_job_may_do_what_it_has_to_and_no_more() -> None:
     assert {name: workflow(name)["permissions"] for name in NAMES} == {
         "ci.yml": {"contents": "read"},
         "refresh.yml": {},
         "release.yml": {},
     }
-    assert given == {
+    signing = {"id-token": "write", "attestations": "write"}
+    assert {name: {job: each.get("permissions") for job, each in jobs(name).items()} for name in NAMES} == {
         "ci.yml": {"test": None},
-        "refresh.yml": {"refresh": {"contents": "write"}},
-        "release.yml": {"image": {"contents": "read", "packages": "write"}},
+        "refresh.yml": {
+            "refresh": {"contents": "write"},
+            "pages": {"pages": "write", "id-token": "write"},
+            "image": {"contents": "read", "packages": "write"},
+        },
+        "release.yml": {
+            "version": {"contents": "read"},
+            "image": {"contents": "read", "packages": "write", **signing},
+            "package": {"contents": "read", **signing},
+            "pypi": {"id-token": "write"},
+        },
     }
 
 
@@ -77,6 +87,11 @@ def test_what_does_not_push_has_no_credentials_of_git_at_hand(name: str) -> None
     ]
     assert checkouts
     assert all(each["persist-credentials"] == "false" for each in checkouts)
+
+
+def test_what_is_built_has_a_base_that_cannot_change() -> None:
+    base = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("ARG BASE="))
+    assert re.search(r":3\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", base)
 
 
 def test_the_schedule_runs_one_at_a_time_and_also_by_hand() -> None:
