@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.example import ROOT
@@ -38,12 +39,13 @@ class Step:
 class Job:
     """The `run:` steps of a job in a checkout that is there already, in order.
 
-    `project` is the folder of the version of this project that its action is used of.
+    `project` is the folder of the version of this project that its action is used of, `variables` are the repository's.
     """
 
     steps: list[dict[str, Any]]
     checkout: Path
     project: Path = ROOT
+    variables: Mapping[str, str] = field(default_factory=dict)
     meanwhile: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ class Job:
         for step in self.steps:
             if PROJECT.fullmatch(step.get("uses", "")):
                 action = load(self.project / "action.yml")
-                given = step.get("with", {})
+                given = {name: _expand(text, {}, self.variables) for name, text in step.get("with", {}).items()}
                 inputs = {name: given.get(name, each["default"]) for name, each in action["inputs"].items()}
                 yield from ((each, inputs) for each in action["runs"]["steps"])
             elif "run" in step:
@@ -111,8 +113,11 @@ class Job:
         return Step(step["name"], process.returncode, log, summary.read_text())
 
 
-def _expand(text: str, inputs: Mapping[str, str]) -> str:
-    values = {f"inputs.{name}": value for name, value in inputs.items()} | {"github.token": "a-token"}
+def _expand(text: str, inputs: Mapping[str, str], variables: Mapping[str, str] = MappingProxyType({})) -> str:
+    """By the few expressions that are used; any other is a KeyError."""
+    values = {f"inputs.{name}": value for name, value in inputs.items()}
+    if found := re.fullmatch(r"\$\{\{ vars\.(\w+) == 'true' && '(\w+)' \|\| '' \}\}", text):
+        return found[2] if variables.get(found[1]) == "true" else ""
     return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: values[found[1]], text)
 
 

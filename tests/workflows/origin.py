@@ -23,7 +23,8 @@ class Origin:
     folder: Path
     upstream: ExampleUpstream
     workflow: Mapping[str, Any]
-    project: Path = field(default=ROOT)
+    project: Path = ROOT
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def bare(self) -> Path:
@@ -78,4 +79,4 @@ class Origin:
         interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] | None = None,
     ) -> Job:
         steps = self.workflow["jobs"]["refresh"]["steps"]
-        return Job(steps, self.folder / name, self.project, meanwhile or {}, interrupt or {})
+        return Job(steps, self.folder / name, self.project, self.variables, meanwhile or {}, interrupt or {})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.generator.test_interrupt import until_quiet
+from tests.publish.repository import git
 from tests.upstream import Build, ExampleUpstream, Fault, Hang, Package
 from tests.upstream.images import NGINX
 from tests.workflows.job import Step
@@ -151,3 +152,12 @@ def test_of_two_that_cannot_be_merged_one_is_red_and_the_next_run_has_all(origin
     recorded = origin.file("index/nginx/index.json")
     assert NEW.digest in recorded
     assert LATER.digest in recorded
+
+
+def test_where_pages_are_wanted_the_site_is_written_and_not_committed(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+    origin.variables["PAGES"] = "true"
+    done = origin.run("one")
+    assert codes(done) == GREEN | {"Write the site": 0}
+    assert "1.27.4" in (origin.folder / "one/_site/nginx/index.html").read_text()
+    assert "_site" not in git(origin.bare, "ls-tree", "--name-only", "main")
