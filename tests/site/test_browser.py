@@ -110,7 +110,8 @@ def test_a_tag_is_found(visit: Visit) -> None:
 def test_a_build_is_found_by_the_beginning_of_its_digest(visit: Visit, form: str, length: int) -> None:
     build = NGINX["builds"][2]
     page = visit("example", f"/-/search/?q={form.format(build['digest'][7:][:length])}")
-    page.get_by_role("link", name=build["digest"][7:19]).first.click()
+    hit = page.locator("[data-results] li").filter(has_text=f"{build['digest'][7:19]} is a build of example/nginx")
+    hit.get_by_role("link", name=build["version"], exact=True).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"example/nginx {build['version']}")
 
 
@@ -280,6 +281,12 @@ def test_any_two_builds_are_compared(visit: Visit, server: str) -> None:
     expect(difference).to_contain_text("The same packages.")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("example/nginx 1.29.1-r0")
+
+
+def test_without_a_choice_the_newest_build_is_compared_with_the_one_before(visit: Visit) -> None:
+    page = visit("example", "/example/nginx/-/compare/")
+    said = "From 1.28.0-r0, latest-dev, 2025-04-24 to 1.29.1-r0, latest-dev, 2026-02-18"
+    expect(page.locator("[data-difference]")).to_contain_text(said)
 
 
 def test_a_comparison_can_be_turned_round_and_has_an_address(visit: Visit) -> None:

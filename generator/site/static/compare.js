@@ -78,8 +78,11 @@ addEventListener("DOMContentLoaded", async () => {
     shown.replaceChildren(element("p", {}, `The builds could not be read: ${error.message}`));
     return;
   }
-  // Of none that was asked for, the two newest.
-  form.from.selectedIndex = Math.min(1, form.from.length - 1);
+  // Of none that was asked for, the newest and the one before it on its track.
+  const { builds } = await load("../../index.json");
+  const names = buildNames(builds);
+  const before = builds.findLastIndex((build, place) => place < builds.length - 1 && build.track === builds.at(-1).track);
+  if (before >= 0) form.from.value = names[before];
   for (const select of [form.from, form.to]) {
     if ([...select.options].some((option) => option.value === asked.get(select.name))) select.value = asked.get(select.name);
   }

@@ -1,7 +1,7 @@
 "use strict";
 // What it reads: generator/site/search.py.
 
-const SHOWN = { images: 30, versions: 6, builds: 8, packages: 12, rows: 8 };
+const SHOWN = { images: 30, versions: 6, builds: 8, packages: 12, candidates: 48, rows: 8, digests: 12 };
 const base = document.currentScript.src.replace(/-\/search\.js.*/, "");
 const data = (path) => load(`${base}-/search/${path}`);
 
@@ -100,14 +100,11 @@ async function findPackages(given, images) {
     if (inName.length) ranked.push({ name, rest, rank: name === given[0] ? 0 : name.startsWith(given[0]) ? 1 : 2 });
   }
   ranked.sort((a, b) => a.rest.length - b.rest.length || a.rank - b.rank || natural(a.name, b.name));
+  const likely = ranked.slice(0, SHOWN.candidates);
+  const files = await Promise.all(likely.map(({ name }) => shard(`packages/${bucket(name)}.json`)));
   const found = [];
-  let more = 0;
-  for (const { name, rest } of ranked) {
-    if (found.length >= SHOWN.packages) {
-      if (!rest.length) more += 1;
-      continue;
-    }
-    const versions = (await shard(`packages/${bucket(name)}.json`))[name] ?? {};
+  for (const [place, { name, rest }] of likely.entries()) {
+    const versions = files[place][name] ?? {};
     const fitting = newestFirst(Object.keys(versions)).filter((version) => rest.every((word) => version.toLowerCase().startsWith(word)));
     if (!fitting.length) continue;
     found.push({
@@ -118,6 +115,8 @@ async function findPackages(given, images) {
       })),
     });
   }
+  const more = Math.max(0, found.length - SHOWN.packages) + (ranked.length - likely.length);
+  found.length = Math.min(found.length, SHOWN.packages);
   return { found, more };
 }
 
@@ -249,14 +248,13 @@ addEventListener("DOMContentLoaded", () => {
     );
   }
 
-  function digestRow({ image: of, name, platform, digits }) {
-    return element(
-      "li",
-      {},
-      element("a", { href: page(of, `-/${name}/`) }, element("code", {}, digits)),
-      ` is ${platform ? `the ${platform} image of a build` : "a build"} of `,
-      imageLink(of),
-    );
+  async function digestRow({ image: of, name, platform, digits }) {
+    const { builds, tags } = await load(page(of, "index.json"));
+    const names = buildNames(builds);
+    const row = buildRow(of, builds[names.indexOf(name)], name, tags);
+    const what = platform ? `is the ${platform} image of a build of ` : "is a build of ";
+    row.prepend(element("code", {}, digits), " ", what, imageLink(of), ": ");
+    return row;
   }
 
   function tagRow({ image: of, tag, build, name }) {
@@ -277,7 +275,7 @@ addEventListener("DOMContentLoaded", () => {
     versions.sort((a, b) => given.includes(b.image.name) - given.includes(a.image.name) || natural(a.image.name, b.image.name));
     const parts = [];
     if (tags.length) parts.push(section("Tag", element("ul", { class: "hits" }, ...tags.map(tagRow))));
-    if (digests.length) parts.push(section("Digest", element("ul", { class: "hits" }, ...digests.map(digestRow))));
+    if (digests.length) parts.push(section("Digest", element("ul", { class: "hits" }, ...(await Promise.all(digests.slice(0, SHOWN.digests).map(digestRow))))));
     if (named.length) {
       const rows = named.map((of) => () => imageRow(of));
       parts.push(
