@@ -1,5 +1,6 @@
 """The way out to every host: pooled connections, redirects, and the pauses that hosts ask for."""
 
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any, Self
@@ -93,9 +94,15 @@ class Connections:
         return response
 
     def _surrounding(self, host: str, url: str) -> Any:
-        """The environment's proxies and certificates, looked up once for a host: each look takes 0.4 ms."""
+        """
+        The environment's proxies and certificates, looked up once for a host: each look takes 0.4 ms.
+
+        REQUESTS_CA_BUNDLE goes before SSL_CERT_FILE, as in the server; `requests` knows only of the former.
+        """
         if host not in self._surroundings:
             found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+            if found["verify"] is True:
+                found["verify"] = os.environ.get("SSL_CERT_FILE") or True
             self._surroundings[host] = {key: found[key] for key in ("proxies", "verify", "cert")}
         return self._surroundings[host]
 

@@ -70,7 +70,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed"
+        is_untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        return "TLS failed: its certificate is of no authority that is trusted here" if is_untrusted else "TLS failed"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return type(error).__name__

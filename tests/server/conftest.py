@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
@@ -90,6 +91,36 @@ def serve(index: Path, loop: asyncio.AbstractEventLoop) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> httpx.Client:
     return serve()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names that resolve to these addresses, in this order, for servers in this process."""
+    known: dict[str, list[str]] = {}
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *asked: Any, **named: Any) -> Any:
+        found = known.get(host.decode() if isinstance(host, bytes) else host or "", [host])
+        return [each for address in found for each in resolve(address, *asked, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    return known
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[ExampleUpstream]:
+    """An upstream that speaks HTTPS; `secure.pem` is the certificate to trust."""
+    with ExampleUpstream(tls=True) as running:
+        (tmp_path / "secure.pem").write_text(running.authority)
+        yield running
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """`seconds` are for a machine that is busy: what is waited for is an event, not a time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 async def up(settings: Settings) -> uvicorn.Server:

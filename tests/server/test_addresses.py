@@ -88,3 +88,84 @@ def test_a_token_endpoint_at_a_private_address_is_not_asked(
     challenge = {"WWW-Authenticate": 'Bearer realm="http://169.254.169.254/latest/meta-data"'}
     upstream.inject(Fault(Answer(401, challenge), path="/v2/", times=None))
     assert error(serve().get("/v2/postgres/manifests/latest")) == (502, "UNAVAILABLE")
+
+
+class TestNames:
+    """A name is as its addresses are: all of them."""
+
+    @pytest.fixture(autouse=True)
+    def _open(self, upstream: ExampleUpstream) -> None:
+        upstream.options.tokens = False
+
+    def redirected(self, upstream: ExampleUpstream, name: str) -> None:
+        """The tag's manifest lives at `name`, at the port of the example's registry."""
+        port = upstream.host.partition(":")[2]
+        elsewhere = redirect(f"http://{name}:{port}/v2/chainguard/postgres/manifests/{POSTGRES}?there")
+        upstream.inject(Fault(elsewhere, path="/manifests/latest$", times=None))
+
+    @pytest.fixture(autouse=True)
+    def _copy(self, upstream: ExampleUpstream) -> None:
+        store = upstream.store("postgres")
+        store.push(store.manifests[store.tags["latest"]], POSTGRES)
+
+    def test_one_that_leads_to_upstreams_own_network_is_followed(
+        self, client: httpx.Client, upstream: ExampleUpstream, names: dict[str, list[str]]
+    ) -> None:
+        names["mirror.example.com"] = ["127.0.0.1"]
+        self.redirected(upstream, "mirror.example.com")
+        assert client.get("/v2/postgres/manifests/latest").status_code == 200
+
+    @pytest.mark.parametrize(
+        "addresses",
+        [
+            ["10.0.0.1"],
+            ["169.254.169.254"],
+            ["fe80::1"],
+            ["127.0.0.1", "10.0.0.1"],
+            ["127.0.0.1", "169.254.169.254"],
+            ["169.254.169.254", "127.0.0.1"],
+            ["127.0.0.1", "8.8.8.8", "::ffff:169.254.169.254"],
+        ],
+        ids=" ".join,
+    )
+    def test_one_of_which_any_address_is_elsewhere_is_not(
+        self, client: httpx.Client, upstream: ExampleUpstream, names: dict[str, list[str]], addresses: list[str]
+    ) -> None:
+        names["mirror.example.com"] = addresses
+        self.redirected(upstream, "mirror.example.com")
+        answer = client.get("/v2/postgres/manifests/latest")
+        assert error(answer) == (502, "UNAVAILABLE")
+        assert "not a public address" in answer.text
+        assert not [request for request in upstream.requests if "there" in request.query]
+
+    @pytest.mark.parametrize("addresses", [["10.0.0.1"], ["127.0.0.1", "169.254.169.254"]], ids=" ".join)
+    def test_nor_is_a_token_asked_for_there(
+        self,
+        index: Path,
+        serve: Serve,
+        upstream: ExampleUpstream,
+        names: dict[str, list[str]],
+        addresses: list[str],
+    ) -> None:
+        names["auth.example.com"] = addresses
+        write(index, upstream, {})
+        port = upstream.host.partition(":")[2]
+        challenge = {"WWW-Authenticate": f'Bearer realm="http://auth.example.com:{port}/token"'}
+        upstream.inject(Fault(Answer(401, challenge), path="/v2/", times=None))
+        answer = serve().get("/v2/postgres/manifests/latest")
+        assert error(answer) == (502, "UNAVAILABLE")
+        assert "not a public address" in answer.text
+        assert upstream.requests.count("/token") == 0
+
+    @pytest.mark.parametrize("name", ["2130706433", "0x7f000001", "127.1", "0177.0.0.1", "localhost.", "127.0.0.1."])
+    def test_an_address_in_another_spelling_is_that_address(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream, names: dict[str, list[str]], name: str
+    ) -> None:
+        """Upstream is public here, so that neither a client nor we may be sent to this machine."""
+        names["registry.example.com"] = ["8.8.8.8"]
+        for permit in (follow, hand_on):
+            with pytest.raises(UpstreamError, match="not a public address"):
+                asyncio.run(permit(URL(f"http://{name}/x"), URL("https://registry.example.com/")))
+
+
+POSTGRES = "elsewhere"
