@@ -24,6 +24,7 @@ IMAGE, VERSION = "nginx", "1.27.4"
 
 IMAGES = """\
 upstream = "{upstream}/chainguard"
+address = "localhost:{port}"
 
 [images.nginx]
 since = "always"
@@ -36,7 +37,7 @@ since = "always"
 """
 
 COMMANDS = """
-3. The server: http://{host}/ (in a browser: the catalogue). Paste into another terminal, whichever client you have:
+3. The server: http://{host}/ (in a browser: the pages). Paste into another terminal, whichever client you have:
 
     docker pull {host}/{image}:{version}
     docker run --rm {host}/{image}:{version}
@@ -45,9 +46,9 @@ COMMANDS = """
     curl -sI http://{host}/v2/{image}/manifests/{version}
 
     export REVERSE_REGISTRY_INDEX={index}
+    {console} list {image}
     {console} resolve {image}:1.27
     {console} diff {image}:{version} {image}:1.28
-    {console} search libssl3 --version '<3.4.1'
 
 {image} {version} is {digest}, and the upstream's own tags are only latest and latest-dev.
 No account and no network was used. Ctrl-C ends all of it.
@@ -85,11 +86,11 @@ def checked(text: str) -> int:
     return port
 
 
-def refresh(index: Path) -> None:
+def generator(*words: str) -> None:
     """Raises `RuntimeError`."""
-    command = [sys.executable, "-m", "generator", "refresh", "--index", str(index)]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise RuntimeError("the refresh failed, for the reason above")
+    print(f"   reverse-registry {' '.join(words)}", flush=True)
+    if subprocess.run([sys.executable, "-m", "generator", *words], cwd=ROOT, check=False).returncode:
+        raise RuntimeError(f"`{words[0]}` failed, for the reason above")
 
 
 def run(port: int, folder: Path) -> None:
@@ -99,9 +100,10 @@ def run(port: int, folder: Path) -> None:
     with ExampleUpstream() as upstream:
         names = ", ".join(sorted(upstream.repositories))
         print(f"1. An example upstream, at {upstream.host}: {names}, each with no tags but latest and latest-dev.\n")
-        print(f"2. reverse-registry refresh --index {index}\n", flush=True)
-        (index / "images.toml").write_text(IMAGES.format(upstream=upstream.host))
-        refresh(index)
+        print("2. The generator finds out which version each build is, and writes an index and pages of it:\n")
+        (index / "images.toml").write_text(IMAGES.format(upstream=upstream.host, port=port))
+        generator("refresh", "--index", str(index))
+        generator("site", str(folder / "site"), "--index", str(index))
         announcement = COMMANDS.format(
             host=f"localhost:{port}",
             index=index,
@@ -110,7 +112,7 @@ def run(port: int, folder: Path) -> None:
             digest=json.loads((index / IMAGE / "index.json").read_bytes())["tags"][VERSION],
             console=".venv/bin/reverse-registry",
         )
-        os.environ["REVERSE_REGISTRY_INDEX"] = str(index)
+        os.environ |= {"REVERSE_REGISTRY_INDEX": str(index), "REVERSE_REGISTRY_SITE": str(folder / "site")}
         # Clients try TLS first; uvicorn's warning of each such try would be what a newcomer sees of a pull that works.
         config = uvicorn.Config("server.app:app", port=port, log_level="error", timeout_graceful_shutdown=1)
         server = Server(config, announcement)
