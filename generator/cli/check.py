@@ -41,7 +41,9 @@ def check(
     Exit code: 0 sound, 1 problems were found, 2 no such index or revision.
     """
     if not (index / "images.toml").exists():
-        raise ConfigurationError(f"{index}: holds no images.toml; --index names the folder of the index")
+        raise ConfigurationError(
+            f"{index}: holds no images.toml; --index names the folder of the index, init starts one"
+        )
     was = Revision(index, against) if against is not None else None
     findings = list(check_index(index, was, _verifiers(index, trusted_root) if upstream else None))
     problems = [each for each in findings if not each.is_note]

@@ -52,7 +52,7 @@ def load(path: Path) -> Images:
         raise ConfigurationError(str(error)) from None
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{path}: there is no such file; --index names the folder that holds images.toml"
+            f"{path}: there is no such file; --index names the folder that holds images.toml, init starts one"
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None

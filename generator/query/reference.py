@@ -30,8 +30,8 @@ class Reference:
     def parse(cls, text: str) -> Self:
         """Raises `ConfigurationError` where neither tag nor digest is given."""
         before, _, digest = text.removeprefix("docker://").partition("@")
-        if not digest and (_ALGORITHM.fullmatch(before) or _HEXADECIMAL.fullmatch(before)):
-            return cls("", "", "", before)
+        if not digest and (_ALGORITHM.fullmatch(before.lower()) or _HEXADECIMAL.fullmatch(before.lower())):
+            return cls("", "", "", before.lower())
         path, colon, tag = before.rpartition(":")
         if not colon or "/" in tag:
             path, tag = before, ""
@@ -43,7 +43,7 @@ class Reference:
         if not tag and not digest:
             shown = printable(text.rstrip(":@"))
             raise ConfigurationError(f"{shown}: which build? Write {shown}:TAG, such as {shown}:latest")
-        return cls(host, name, "" if digest else tag, digest)
+        return cls(host, name, "" if digest else tag, digest.lower())
 
     @property
     def path(self) -> str:
@@ -62,6 +62,7 @@ def _is_host(text: str) -> bool:
 def closest(word: str, names: Iterable[str]) -> str:
     """The end of a message that says that there is no `word` among `names`."""
     known = sorted(names, key=lambda name: (len(name), name))
+    word = word.lower()
     if close := get_close_matches(word, known, _SHOWN) or [name for name in known if word in name][:_SHOWN]:
         return f"; the closest: {', '.join(map(printable, close))}"
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""

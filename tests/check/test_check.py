@@ -93,7 +93,8 @@ def test_a_new_image_is_a_note_until_it_is_refreshed(index: Path) -> None:
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
     assert (
-        refused("check", index=tmp_path) == f"{tmp_path}: holds no images.toml; --index names the folder of the index"
+        refused("check", index=tmp_path)
+        == f"{tmp_path}: holds no images.toml; --index names the folder of the index, init starts one"
     )
 
 

@@ -192,3 +192,9 @@ def test_why_a_version_is_unknown_is_told(made: Made) -> None:
     edit(made.folder / "demo/index.json", lambda d: d["builds"][0].update(unknown=unknown))
     shown = run("resolve", "demo:latest", index=made.folder).output
     assert "unknown: several packages would fit; candidates: apk/wolfi/a@1-r0\n" in shown
+
+
+def test_capitals_make_no_difference_to_a_digest_or_to_what_is_near(several: Made) -> None:
+    for asked in (OLD.digest.upper().replace("SHA", "sha"), OLD.digest[7:19].upper(), f"demo@{OLD.digest.upper()}"):
+        assert ask("resolve", asked, index=several.folder)["build"]["digest"] == OLD.digest
+    assert "the index has no image DEMO; the closest: demo" in refused("resolve", "DEMO:1", index=several.folder)
