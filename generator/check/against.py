@@ -1,6 +1,6 @@
 """What an index no longer has, or has otherwise, of what it once recorded; and what it has beyond that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from generator.check.finding import Finding
@@ -38,6 +38,7 @@ def check_against(
         if old:
             image = ImageBefore(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
             yield from _image(name, image, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
+    yield from _unlisted(was, wanted, files)
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
             builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
@@ -65,6 +66,14 @@ def new_builds(was: Revision, index: ImageIndex) -> tuple[Build, ...]:
         old = None
     known = {build.key for build in old.builds} if old else set()
     return tuple(build for build in index.builds if build.key not in known)
+
+
+def _unlisted(was: Revision, wanted: Images | None, names: Iterable[str]) -> Iterator[Finding]:
+    """Pages of images that images.toml does not name follow from nothing, and no refresh writes them."""
+    for name in names:
+        if wanted and name not in wanted.images:
+            for page in was.changed(f"{name}/", ".md"):
+                yield Finding(page, "was changed, should be as it was: its image is not in images.toml")
 
 
 def _settings(images: Images | None, name: str) -> Image | None:

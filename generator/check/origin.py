@@ -76,7 +76,11 @@ def _track(file: str, track: str, old: ImageIndex, new: ImageIndex, settings: Se
     if was.digest != is_.digest and is_known:
         what = f"{field}.digest was {was.digest}, and is {is_.digest}, which it had left before"
         yield _changed(file, what, is_confirmed, "")
-    if was.since and is_.since and was.since != is_.since:
+    if was.since and is_.since is None:
+        yield Finding(
+            file, f"{field}.since was {_shown(was.since)}, and is null: its history is read again", is_note=True
+        )
+    elif was.since and was.since != is_.since:
         what = f"{field}.since was {_shown(was.since)}, and is {_shown(is_.since)}"
         yield _changed(file, what, settings.has_changed("since"), "since")
 

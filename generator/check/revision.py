@@ -42,6 +42,10 @@ class Revision:
     def is_unchanged(self, file: str) -> bool:
         return file in self._objects and file not in self._changed
 
+    def changed(self, start: str, end: str) -> list[str]:
+        """The files that are otherwise now, by the beginning and the end of their paths."""
+        return sorted(file for file in self._changed if file.startswith(start) and file.endswith(end))
+
     def read(self, file: str) -> bytes | None:
         """None where there was no such file."""
         return next(contents(self._folder, [self._objects[file]]), None) if file in self._objects else None

@@ -241,3 +241,31 @@ def test_pages_of_an_older_version_are_no_problem_of_the_change_at_hand(index: P
     assert problems(index, "--against", "HEAD") == []
     (index / "nginx/README.md").write_text("as nobody made it")
     assert "nginx/README.md: line 1 is" in "\n".join(problems(index, "--against", "HEAD"))
+
+
+def test_the_pages_of_an_image_that_is_not_served_stay_as_they_are(index: Path) -> None:
+    settings(index, '[images.nginx]\nsince = "always"\n', "")
+    run("refresh", index=index)
+    assert problems(index, "--against", "HEAD") == []
+    (index / "nginx/README.md").write_text("docker pull evil.example.com/nginx\n")
+    assert problems(index, "--against", "HEAD") == [
+        "nginx/README.md: was changed, should be as it was: its image is not in images.toml"
+    ]
+
+
+def test_the_folder_of_an_image_may_go_after_it_was_no_longer_served(index: Path) -> None:
+    """Not in one step: what is served must not be lost by a slip."""
+    settings(index, '[images.nginx]\nsince = "always"\n', "")
+    run("refresh", index=index)
+    shutil.rmtree(index / "nginx")
+    assert "nginx/index.json: is gone, should be there" in "\n".join(problems(index, "--against", "HEAD"))
+    git(index, "checkout", "--quiet", "--", "nginx")
+    git(index, "commit", "--quiet", "--all", "--message", "nginx is no longer served")
+    shutil.rmtree(index / "nginx")
+    assert problems(index, "--against", "HEAD") == []
+    assert "nginx/index.json: is gone with its 10 builds; restore it from git" in notes(index, "--against", "HEAD")
+
+
+def test_a_history_that_is_to_be_read_again_is_listed(index: Path) -> None:
+    edit(index / "nginx/index.json", lambda d: d["tracks"]["latest"].update(since=None))
+    assert "tracks.latest.since was 1970-01-01T00:00:00Z, and is null" in "\n".join(notes(index, "--against", "HEAD"))

@@ -179,3 +179,36 @@ def test_a_refresh_may_die_between_any_two_writes(
         assert [each for each in check(replayed) if not each.is_note] == []
         assert len(whole) > 10
         writes.clear()
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer", "expected"),
+    [
+        ("https://github.com/us/ci", "https://token.example.com", ""),
+        ("https://github.com/evil/ci", "https://token.example.com", "sbom.identity is https://github.com/evil/ci"),
+        ("https://github.com/us/ci", "https://evil.example.com", "should be https://github.com/us/ci"),
+        ("key:sha256:" + "0" * 64, None, "sbom.identity is key:sha256:"),
+    ],
+)
+def test_what_is_verified_is_so_of_whom_images_toml_trusts(
+    index: Path, identity: str, issuer: str | None, expected: str
+) -> None:
+    path = index / "images.toml"
+    trust = '[images.nginx.trust]\nidentity = "https://github.com/us/ci"\nissuer = "https://token.example.com"\n'
+    path.write_text(path.read_text() + trust)
+    signer = {"verified": True, "identity": identity} | ({"issuer": issuer} if issuer else {})
+    edit(index / NGINX, lambda d: d["builds"][0]["sbom"].update(signer))
+    found = [line for line in problems(index) if "sbom." in line]
+    assert len(found) == bool(expected)
+    assert expected in "".join(found)
+    assert any("9 of 10 builds were recorded without a signature" in line for line in notes(index))
+
+
+def test_the_key_of_a_signer_lies_beside_images_toml(index: Path) -> None:
+    (index / "cosign.pub").write_text("-----BEGIN PUBLIC KEY-----\n")
+    assert problems(index) == [
+        "cosign.pub: is no file of an index, should not be there; keep it outside of this folder"
+    ]
+    path = index / "images.toml"
+    path.write_text(path.read_text() + '[images.nginx.trust]\nkey = "cosign.pub"\n')
+    assert not [line for line in problems(index) if line.startswith("cosign.pub")]
