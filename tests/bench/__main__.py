@@ -13,7 +13,7 @@ from tests.bench.bars import MET, MISSED
 from tests.example import ROOT
 
 SERVER = ("hot", "pull", "scale", "reloads", "fleet")
-GENERATOR = ("refresh", "first", "growth", "faults", "trust")
+GENERATOR = ("refresh", "first", "growth", "faults", "trust", "site")
 NAMED = ("cost", "soak")
 """Run only if named: a profile, and ten minutes."""
 
