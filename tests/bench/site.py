@@ -61,9 +61,8 @@ def main() -> int:
         files = [path for path in site.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
         copied = copy(site, Path(name) / "copy")
-        print(
-            f"first {clock:.1f} s, {cpu / copied:.1f} times the CPU of a copy; again {again:.1f} s, {cpu_again / cpu:.2f}"
-        )
+        print(f"first {clock:.1f} s, {cpu / copied:.1f} times the CPU of a copy", end="; ")
+        print(f"again {again:.1f} s, {cpu_again / cpu:.2f} of the CPU of the first")
         print(f"{len(files)} files, {size / 1e6:.0f} MB: {size / given.builds / 1000:.1f} kB a build")
         search = site / "-" / "search"
         always = search / "images.json", search / "packages.json"
