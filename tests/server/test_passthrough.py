@@ -3,12 +3,13 @@
 import json
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
 from tests.server.conftest import Serve, error, image, write
-from tests.upstream import Answer, ExampleUpstream, Fault, redirect
+from tests.upstream import Answer, ExampleUpstream, Fault, Huge, redirect
 from tests.upstream.registry import basic
 
 PUBLIC = "https://registry.example.com"
@@ -117,6 +118,24 @@ class TestTheToken:
         assert client.get(path, headers=bearer(token(client, headers=THEIRS))).status_code == 200
         assert client.get(path, headers=bearer(token(client))).status_code == 401
         assert client.get(path, headers=bearer("made-up")).status_code == 401
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize(
+        "path", ["manifests/latest", "manifests/1.27.4", "tags/list?attached=true", "blobs/{}", "referrers/{}"]
+    )
+    def test_what_one_was_told_by_name_is_asked_for_each(
+        self, client: httpx.Client, upstream: ExampleUpstream, path: str, method: str
+    ) -> None:
+        """Nothing that one token read upstream is remembered for another, for seconds or at all."""
+        store, blob = upstream.store("nginx"), next(iter(upstream.store("nginx").blobs))
+        at = f"/v2/nginx/{path.format(blob if 'blobs' in path else store.tags['latest'])}"
+        theirs = bearer(token(client, headers=THEIRS))
+        assert client.request(method, at, headers=theirs).status_code in (200, 307)
+        if method == "HEAD" and "1.27.4" in path:
+            pytest.skip("what the index says is no secret of upstream's")
+        assert client.request(method, at, headers=bearer(token(client))).status_code == 401
+        assert client.request(method, at, headers=bearer("made-up")).status_code == 401
+        assert client.request(method, at, headers=theirs).status_code in (200, 307)
 
     def test_no_shared_cache_may_keep_an_answer(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
         granted = bearer(token(client, headers=THEIRS))
@@ -245,15 +264,84 @@ class TestWhereCredentialsGo:
         assert "refresh" in answer.json()["errors"][0]["message"]
         assert len(upstream.requests) == 0
 
-    def test_not_in_plain_text_over_a_network(self, index: Path, serve: Serve, upstream: ExampleUpstream) -> None:
-        auth = {"realm": "http://registry.example.com/token", "service": None}
+    def test_not_in_plain_text_over_a_network(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream, names: dict[str, list[str]]
+    ) -> None:
+        auth = {"realm": f"http://registry.example.com:{upstream.host.partition(':')[2]}/token", "service": None}
         document = image(upstream, "nginx", auth=auth) | {"repository": "registry.example.com/nginx"}
         write(index, upstream, {"nginx": document})
         (index / "index.json").write_text(
             json.dumps(json.loads((index / "index.json").read_text()) | {"upstream": "registry.example.com"})
         )
+        names["registry.example.com"] = ["127.0.0.1"]
         client = serve(auth="passthrough", public_url=PUBLIC)
-        assert error(client.get("/token", params={"scope": SCOPE}, headers=THEIRS)) == (502, "UNAVAILABLE")
+        answer = client.get("/token", params={"scope": SCOPE}, headers=THEIRS)
+        assert error(answer) == (502, "UNAVAILABLE")
+        assert "not an https address" in answer.text
+        assert len(upstream.requests) == 0
+
+    def test_what_a_client_says_of_itself_is_for_that_registry_alone(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        with ExampleUpstream() as other:
+            write(index, upstream, {"nginx": image(upstream, "nginx"), "foreign": image(other, "postgres")})
+            client = serve(auth="passthrough", public_url=PUBLIC)
+            itself = {"account": "user", "client_id": "docker", "offline_token": "true"}
+            foreign, own = "repository:foreign:pull", "repository:nginx:pull"
+            for scopes in ([foreign], [foreign, own], [f"{foreign} {own}"]):
+                client.get("/token", params={"scope": scopes, **itself}, headers=THEIRS)
+                form = {"grant_type": "password", "username": "user", "password": "secret", "scope": " ".join(scopes)}
+                client.post("/token", data=itself | form)
+            assert [request.method for request in other.requests] == ["GET"] * 6
+            for request in other.requests:
+                assert request.query == {"service": other.host, "scope": "repository:chainguard/postgres:pull"}
+                assert request.authorization is None
+                assert request.body == b""
+            assert len(upstream.requests) == 0
+
+    def test_scopes_of_another_registry_are_left_out(
+        self, index: Path, serve: Serve, upstream: ExampleUpstream
+    ) -> None:
+        with ExampleUpstream() as other:
+            write(index, upstream, {"nginx": image(upstream, "nginx"), "foreign": image(other, "postgres")})
+            client = serve(auth="passthrough", public_url=PUBLIC)
+            scopes = ["repository:nginx:pull", "repository:foreign:pull", "repository:python:pull"]
+            client.get("/token", params={"scope": scopes}, headers=THEIRS)
+            form = {"grant_type": "password", "username": "user", "password": "secret", "scope": " ".join(scopes)}
+            client.post("/token", data=form)
+            assert upstream.requests.count("/token") == 2
+            assert "foreign" not in str(list(upstream.requests))
+            assert "postgres" not in str(list(upstream.requests))
+            assert len(other.requests) == 0
+
+    def test_a_form_reaches_upstream_with_nothing_that_is_not_of_it(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        fields = {"grant_type": "password", "username": "user", "password": "secret", "client_id": "docker"}
+        extra = {"service": "registry.example.com", "redirect_uri": "http://evil.example/", "scope": SCOPE}
+        client.post("/token", data=fields | extra, headers={"Cookie": "a=b", "X-Api-Key": "k"})
+        (asked,) = upstream.requests.matching("POST /token")
+        expected = fields | {"service": upstream.host, "scope": "repository:chainguard/nginx:pull"}
+        assert dict(parse_qsl(asked.body.decode())) == expected
+        assert asked.query == {}
+        assert not {"cookie", "x-api-key", "authorization"} & set(asked.headers)
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_an_answer_without_end_is_not_read_to_its_end(
+        self, client: httpx.Client, upstream: ExampleUpstream, method: str
+    ) -> None:
+        upstream.inject(Fault(Huge(300_000_000, is_stated=False), path="/token"))
+        form = {"grant_type": "refresh_token", "refresh_token": "x"} if method == "POST" else None
+        assert error(client.request(method, "/token", data=form, headers={})) == (502, "UNAVAILABLE")
+        (asked,) = upstream.requests.matching("/token")
+        assert asked.sent < 100_000_000
+
+    def test_an_answer_that_is_sound_but_too_long_is_refused(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        body = json.dumps({"token": "t", "padding": "x" * 100_000}).encode()
+        upstream.inject(Fault(Answer(200, {}, body), path="/token"))
+        assert error(client.get("/token")) == (502, "UNAVAILABLE")
 
     @pytest.mark.parametrize(
         "scope",

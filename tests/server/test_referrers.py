@@ -33,11 +33,18 @@ def listed(upstream: ExampleUpstream, digest: str) -> Fault:
 
 def test_upstreams_filter_is_asked_for_and_said(client: httpx.Client, upstream: ExampleUpstream, digest: str) -> None:
     upstream.options.referrers = True
+    store = upstream.store("nginx")
+    empty, subject = blob(b"{}", "application/vnd.oci.empty.v1+json"), store.manifests[digest]
+    spdx, vex = (manifest(empty, [], artifact_type=kind, subject=subject) for kind in (SPDX, VEX))
+    for each in (spdx, vex):
+        store.push(each)
     answer = client.get(f"/v2/nginx/referrers/{digest}", params={"artifactType": SPDX})
     assert answer.headers["content-type"] == INDEX
     assert answer.headers["oci-filters-applied"] == "artifactType"
-    assert answer.json()["manifests"] == []
+    assert [each["digest"] for each in answer.json()["manifests"]] == [spdx.digest]
     assert upstream.requests.matching("/referrers/")[0].query == {"artifactType": SPDX}
+    everything = client.get(f"/v2/nginx/referrers/{digest}")
+    assert {each["digest"] for each in everything.json()["manifests"]} == {spdx.digest, vex.digest}
 
 
 def test_what_upstream_does_not_filter_is_filtered_here(

@@ -170,6 +170,7 @@ def token(**fields: object) -> Answer:
         (Answer(200, body=b"\xff"), (502, "UNAVAILABLE")),
         (Answer(200, body=b"[" * 20_000), (502, "UNAVAILABLE")),
         (Answer(200, body=b" " * 100_000), (502, "UNAVAILABLE")),
+        (token(token="a", padding="x" * 100_000), (502, "UNAVAILABLE")),
         (token(), (502, "UNAVAILABLE")),
         (token(token=7), (502, "UNAVAILABLE")),
         (token(token="a\r\nb: c"), (502, "UNAVAILABLE")),
