@@ -8,7 +8,7 @@ import typer
 from generator.cli.conventions import Index
 from generator.cli.output import count, show_line
 from generator.cli.queries.arguments import DEFAULT
-from generator.site.make import make_site
+from generator.site.writer import write_site
 
 
 def site(
@@ -19,7 +19,7 @@ def site(
 
     Only what changed is written, and pages of this site that are no more are removed.
     """
-    made = make_site(index, target)
+    made = write_site(index, target)
     removed = f", {made.removed} removed" if made.removed else ""
     shown = f"{count(made.images, 'image')}, {count(made.builds, 'build')}"
     show_line(f"{shown}: {count(made.files, 'file')} in {target}{removed}")

@@ -11,7 +11,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 import jinja2
 
+from generator.images import Image
 from generator.record.difference import installed
+from generator.record.index import Summary
 from generator.site.addresses import image_folder, root, short
 from generator.site.feed import News
 from generator.site.image import ImageSite, Row
@@ -55,7 +57,10 @@ class Renderer:
         self._site = site
         self._shared = {"address": address, "site": site, "upstream": upstream}
 
-    def catalogue(self, images: Sequence[Any], waiting: Sequence[str], news: Sequence[News]) -> str:
+    def catalogue(
+        self, images: Sequence[tuple[str, Summary, str]], waiting: Sequence[str], news: Sequence[News]
+    ) -> str:
+        """`images` have their names, their entries in the catalogue, and the tag to pull them by."""
         return self._page("catalogue.html", "", images=images, waiting=waiting, news=news)
 
     def missing(self) -> str:
@@ -66,8 +71,8 @@ class Renderer:
     def search(self) -> str:
         return self._page("search.html", "-/search/")
 
-    def waiting(self, name: str, repository: str) -> str:
-        return self._page("waiting.html", image_folder(name), name=name, repository=repository)
+    def waiting(self, image: Image) -> str:
+        return self._page("waiting.html", image_folder(image.name), image=image)
 
     def image(self, site: ImageSite) -> str:
         return self._page("image.html", site.folder, image=site, references=self._references(site, site.best))

@@ -28,7 +28,7 @@ Digest = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Contribution:
+class SearchTerms:
     """What an image has to be found by. `packages` are spans of builds by name and version."""
 
     versions: frozenset[str]
@@ -69,7 +69,7 @@ class _Spans:
         self.closed.append((*package, (span.first, span.last, span.count, is_current)))
 
 
-def contribution(site: ImageSite) -> Contribution:
+def search_terms(site: ImageSite) -> SearchTerms:
     builds = site.index.builds
     tracks: dict[str, _Spans] = {}
     digests: list[Digest] = []
@@ -84,11 +84,11 @@ def contribution(site: ImageSite) -> Contribution:
     found: dict[str, dict[str, list[Span]]] = {}
     for name, version, span in sorted(each for spans in tracks.values() for each in spans.finish()):
         found.setdefault(name, {}).setdefault(version, []).append(span)
-    return Contribution(frozenset(build.version for build in builds if build.version), tuple(digests), found)
+    return SearchTerms(frozenset(build.version for build in builds if build.version), tuple(digests), found)
 
 
 class SearchData:
-    """The files, made of every image's contribution in the order of their numbers."""
+    """The files, made of every image's search_terms in the order of their numbers."""
 
     def __init__(self) -> None:
         self._images = 0
@@ -96,7 +96,7 @@ class SearchData:
         self._digests: dict[str, dict[str, list[tuple[int, str, str]]]] = {}
         self._packages: dict[str, dict[str, dict[str, list[tuple[int, int, int, int, int]]]]] = {}
 
-    def add(self, given: Contribution | None) -> None:
+    def add(self, given: SearchTerms | None) -> None:
         """None for an image of which nothing is known yet."""
         number, self._images = self._images, self._images + 1
         if given is None:

@@ -278,7 +278,7 @@ def test_the_sitemap_has_every_page_by_its_whole_address(folders: dict[str, Path
 def test_a_large_site_has_several_sitemaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]
 ) -> None:
-    monkeypatch.setattr("generator.site.make.IN_A_SITEMAP", 10)
+    monkeypatch.setattr("generator.site.writer.IN_A_SITEMAP", 10)
     target = make(INDEX, tmp_path / "site", settings='site = "https://example.github.io/images/"')
     parts = re.findall(r"<loc>https://example\.github\.io/images/(.*?)</loc>", (target / "sitemap.xml").read_text())
     assert parts == [f"-/sitemap-{number}.xml" for number in range(1, len(parts) + 1)]

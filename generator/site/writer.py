@@ -1,4 +1,4 @@
-"""Makes the site of an index: every image by itself, on all cores, and then what all of them share."""
+"""Writes the site of an index: every image by itself, on all cores, and then what all of them share."""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +16,7 @@ from generator.site.feed import News, latest, news_of
 from generator.site.folder import Folder
 from generator.site.image import ImageSite
 from generator.site.render import STATIC, Renderer
-from generator.site.search import Contribution, SearchData, contribution
+from generator.site.search import SearchData, SearchTerms, search_terms
 
 IN_A_SITEMAP = 50_000
 """sitemaps.org: no more addresses in one file."""
@@ -25,7 +25,7 @@ _SOME = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class WrittenImage:
     """What the shared pages need of an image whose own are written; `pages` are those to be found, and since when."""
 
     name: str
@@ -33,7 +33,7 @@ class Made:
     files: frozenset[str]
     pages: tuple[tuple[str, str | None], ...]
     news: tuple[News, ...]
-    found_by: Contribution | None
+    terms: SearchTerms | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +44,44 @@ class Outcome:
     removed: int
 
 
-def make_site(index: Path, target: Path) -> Outcome:
+def write_site(index: Path, target: Path) -> Outcome:
     """Raises `ConfigurationError`, `BrokenIndexError`, `StorageError`."""
     wanted = images.load(index / "images.toml")
     folder = Folder(target, index)
     renderer = Renderer(wanted.address, wanted.site, str(wanted.upstream))
-    shared = _Shared(wanted, renderer, folder)
+    shared = SharedPages(wanted, renderer, folder)
     for name in STATIC:
         shared.write(f"-/{name}", STATIC[name])
     store = Store(index)
-    for made in _make_images(_Maker(wanted, store, renderer, folder), sorted(wanted.images)):
-        shared.add(made)
+    for written in _write_images(ImageWriter(wanted, store, renderer, folder), sorted(wanted.images)):
+        shared.add(written)
     shared.finish()
     return Outcome(len(wanted.images), shared.builds, len(shared.files), folder.finish(shared.files))
 
 
-def _make_images(maker: "_Maker", names: list[str]) -> Iterator[Made]:
-    """A few are made here, more by a process for every core."""
+def _write_images(writer: "ImageWriter", names: list[str]) -> Iterator[WrittenImage]:
+    """A few are written here, more by a process for every core."""
     if len(names) <= _SOME:
-        yield from map(maker.make, names)
+        yield from map(writer.write, names)
         return
-    with ProcessPoolExecutor(initializer=_begin, initargs=(maker,)) as pool:
-        yield from pool.map(_make, names)
+    with ProcessPoolExecutor(initializer=_begin, initargs=(writer,)) as pool:
+        yield from pool.map(_write, names)
 
 
-_maker: "_Maker"
+_writer: "ImageWriter"
 
 
-def _begin(maker: "_Maker") -> None:
-    global _maker
-    _maker = maker
+def _begin(writer: "ImageWriter") -> None:
+    global _writer
+    _writer = writer
 
 
-def _make(name: str) -> Made:
-    return _maker.make(name)
+def _write(name: str) -> WrittenImage:
+    return _writer.write(name)
 
 
 @dataclass(frozen=True)
-class _Maker:
+class ImageWriter:
     """Writes what is of one image alone."""
 
     wanted: Images
@@ -89,13 +89,13 @@ class _Maker:
     renderer: Renderer
     folder: Folder
 
-    def make(self, name: str) -> Made:
+    def write(self, name: str) -> WrittenImage:
         image, home = self.wanted.images[name], image_folder(name)
         record = self.store.image(name)
         if record is None or not record.builds:
-            self.folder.write(f"{home}index.html", self.renderer.waiting(name, str(image.repository)))
+            self.folder.write(f"{home}index.html", self.renderer.waiting(image))
             summary = Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
-            return Made(name, summary, frozenset({f"{home}index.html"}), ((home, None),), (), None)
+            return WrittenImage(name, summary, frozenset({f"{home}index.html"}), ((home, None),), (), None)
         site = ImageSite(image, record, expand(self.store.packages(name)))
         news = latest(news_of(site))
         files: set[str] = set()
@@ -105,7 +105,7 @@ class _Maker:
         pages = [(home, f"{site.updated:%Y-%m-%d}")]
         pages += [(f"{home}-/{row.name}/", f"{row.build.seen:%Y-%m-%d}") for row in site.rows]
         summary = summarize(record, image.tracks, frozen=image.frozen)
-        return Made(name, summary, frozenset(files), tuple(pages), tuple(news), contribution(site))
+        return WrittenImage(name, summary, frozenset(files), tuple(pages), tuple(news), search_terms(site))
 
     def _files(self, site: ImageSite, news: list[News]) -> Iterator[tuple[str, str | bytes]]:
         home, render = site.folder, self.renderer
@@ -120,39 +120,40 @@ class _Maker:
         yield f"{home}packages.json", encode(compact(site.index.name, site.index.builds, site.contents))
 
 
-class _Shared:
-    """What is gathered of all images, and the files made of it."""
+class SharedPages:
+    """What is gathered of all images, and the files written of it."""
 
     def __init__(self, wanted: Images, renderer: Renderer, folder: Folder) -> None:
         self._wanted = wanted
         self._renderer = renderer
         self._folder = folder
         self._search = SearchData()
-        self._made: list[tuple[str, Summary]] = []
+        self._written: list[tuple[str, Summary]] = []
         self._news: list[News] = []
         self._pages: list[tuple[str, str | None]] = [("", None)]
         self.files: set[str] = set()
 
     @property
     def builds(self) -> int:
-        return sum(summary.builds for _, summary in self._made)
+        return sum(summary.builds for _, summary in self._written)
 
     def write(self, path: str, content: str | bytes) -> None:
         self._folder.write(path, content)
         self.files.add(path)
 
-    def add(self, made: Made) -> None:
-        self._made.append((made.name, made.summary))
-        self._news = latest((*self._news, *made.news))
-        self._pages += made.pages
-        self._search.add(made.found_by)
-        self.files |= made.files
+    def add(self, written: WrittenImage) -> None:
+        self._written.append((written.name, written.summary))
+        self._news = latest((*self._news, *written.news))
+        self._pages += written.pages
+        self._search.add(written.terms)
+        self.files |= written.files
 
     def finish(self) -> None:
         render = self._renderer
-        known = [(name, summary) for name, summary in self._made if summary.refreshed]
-        waiting = [name for name, summary in self._made if not summary.refreshed]
-        catalogue = Catalogue(upstream=str(self._wanted.upstream), images=dict(self._made))
+        wanted = self._wanted.images
+        known = [(name, of, of.tag or wanted[name].tracks[0]) for name, of in self._written if of.refreshed]
+        waiting = [name for name, summary in self._written if not summary.refreshed]
+        catalogue = Catalogue(upstream=str(self._wanted.upstream), images=dict(self._written))
         self.write("index.json", encode(catalogue))
         self.write("schema.json", schema())
         self.write("index.html", render.catalogue(known, waiting, self._news))
@@ -161,7 +162,7 @@ class _Shared:
         self.write("-/feed.atom", render.feed("-/feed.atom", "", None, self._news))
         images = [
             (image_folder(name), name, of.package or "", of.version or "", of.tag or "", of.builds)
-            for name, of in self._made
+            for name, of in self._written
         ]
         for path, content in self._search.files(images):
             self.write(path, content)
