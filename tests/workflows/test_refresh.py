@@ -80,6 +80,18 @@ def test_a_push_in_between_is_rebased_over(origin: Origin) -> None:
     assert origin.subjects[0].startswith("nginx 1.29.1-r0")
 
 
+def test_a_tag_that_upstream_rolled_back_is_confirmed_by_upstream_and_published(origin: Origin) -> None:
+    """As it stands in the index it might as well be somebody's who wants an old build served."""
+    origin.create(NGINX_ONLY)
+    origin.run("one")
+    older = NGINX[4].build.digest
+    origin.upstream.point("nginx", "latest", older)
+    done = origin.run("two")
+    assert codes(done) == GREEN, done[PUBLISH].log
+    assert f'"latest": {{"digest":"{older}"' in origin.file("index/nginx/index.json")
+    assert "::error::" not in done[PUBLISH].log
+
+
 def test_one_failing_image_leaves_the_others_committed_and_the_step_red(origin: Origin) -> None:
     origin.create(f"{NGINX_ONLY}[images.missing]\n")
     done = origin.run("one")
