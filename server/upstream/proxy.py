@@ -1,7 +1,7 @@
 """
 The environment's proxies and certificate authorities, as both halves read them: see server/README.md, "Behind a proxy".
 
-HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY in either case; REQUESTS_CA_BUNDLE, then SSL_CERT_FILE, then certifi's.
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY in either case; REQUESTS_CA_BUNDLE and SSL_CERT_FILE, or else certifi's.
 """
 
 import os
@@ -14,6 +14,7 @@ from urllib.request import getproxies_environment
 import certifi
 from yarl import URL
 
+from ..errors import StartError
 from ..index.repository import is_loopback
 
 
@@ -49,7 +50,13 @@ def _matches(entry: str, host: str, port: int) -> bool:
 
 
 def trusted() -> ssl.SSLContext:
-    """Raises OSError where a bundle that is named cannot be read."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
-    folder = bundle if Path(bundle).is_dir() else None
-    return ssl.create_default_context(cafile=None if folder else bundle, capath=folder)
+    """Raises StartError where a bundle that is named cannot be read."""
+    named = {name: os.environ[name] for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if os.environ.get(name)}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name, bundle in (named or {"certifi": certifi.where()}).items():
+        is_folder = Path(bundle).is_dir()
+        try:
+            context.load_verify_locations(None if is_folder else bundle, bundle if is_folder else None)
+        except OSError as error:
+            raise StartError(f"{name}: {bundle} has no certificate authorities: {error.strerror}") from None
+    return context
