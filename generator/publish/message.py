@@ -30,19 +30,25 @@ class News:
 
     @property
     def rebuilds(self) -> int:
-        """Builds of versions that were known before, or of none."""
-        return sum(not build.version or build.version in self.known for build in self.builds)
+        """Builds of versions that were known before."""
+        return sum(build.version in self.known for build in self.builds)
+
+    @property
+    def unknown(self) -> int:
+        """Builds whose version is not known."""
+        return sum(not build.version for build in self.builds)
 
 
 def message(news: Iterable[News]) -> str:
     """A subject of at most 72 characters; below it a line for each build, or one for all of an image that has many."""
     news = [each for each in news if each.builds]
     parts = [f"{_plain(each.name)} {_plain(version)}" for each in news for version in each.versions]
-    rebuilds = sum(each.rebuilds for each in news)
+    rebuilds, unknown = sum(each.rebuilds for each in news), sum(each.unknown for each in news)
     for count in range(len(parts), -1, -1):
         more = len(parts) - count
         rest = [_count(more, "more version")] if more else []
         rest += [_count(rebuilds, "rebuild")] if rebuilds else []
+        rest += [f"{unknown} of unknown version"] if unknown else []
         subject = " and ".join(filter(None, (", ".join(parts[:count] + rest[:-1]), *rest[-1:])))
         if len(subject) <= _SUBJECT:
             break

@@ -116,7 +116,6 @@ def test_a_log_holds_no_command_but_the_errors_meant(refreshed: Refreshed) -> No
 def test_the_summary_shows_it_and_is_not_changed_by_it(refreshed: Refreshed, upstream: ExampleUpstream) -> None:
     assert acting(refreshed.summary) == []
     shown = coded(refreshed.summary)
-    assert MAIN[-1].replace("`", "'") in shown
     assert any(each.startswith(f"{upstream.host}/chainguard/broken: ") and "##?" in each for each in shown)
     assert sum("the image's label" in each and "evil" in each for each in shown) == len(LINES)
 
@@ -131,8 +130,8 @@ def test_pages_show_it_and_are_not_changed_by_it(refreshed: Refreshed) -> None:
 
 def test_a_commit_message_shows_none_of_it(refreshed: Refreshed) -> None:
     message = git(refreshed.folder, "log", "-1", "--format=%B")
-    assert message.startswith("harmed 1.")
-    assert len(message.splitlines()) == 2 + len(MAIN) + len(LINES)
+    count = len(MAIN) + len(LINES)
+    assert message.startswith(f"{count} of unknown version\n\nharmed: {len(MAIN)} builds")
     assert message.isascii()
     assert not set(message) & set("@#<>[]`|*\\")
 

@@ -170,7 +170,7 @@ def test_the_message_names_new_versions_and_counts_rebuilds() -> None:
         News("bash", (), frozenset()),
     ]
     assert message(news) == (
-        "nginx 1.27.4-r2, python 3.13.1-r3 and 2 rebuilds\n\n"
+        "nginx 1.27.4-r2, python 3.13.1-r3, 1 rebuild and 1 of unknown version\n\n"
         f"nginx 1.27.4-r2 on latest: sha256:{'b' * 64}\n"
         f"nginx 1.27.4-r1 on latest: sha256:{'a' * 64}\n"
         f"python of unknown version on latest: sha256:{'d' * 64}\n"
@@ -184,7 +184,7 @@ def test_many_builds_of_an_image_are_summed_up() -> None:
         "nginx: 42 builds, 40 new versions: 1.39.0-r0, 1.38.0-r0, 1.37.0-r0, 1.36.0-r0, 1.35.0-r0 and 35 more"
     ]
     rebuilt = News("nginx", tuple(builds), frozenset(each.version for each in builds if each.version))
-    assert message([rebuilt]) == "42 rebuilds\n\nnginx: 42 builds, 0 new versions\n"
+    assert message([rebuilt]) == "41 rebuilds and 1 of unknown version\n\nnginx: 42 builds, 0 new versions\n"
 
 
 @given(st.text(), st.text(), st.integers(1, 7))
