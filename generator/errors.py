@@ -47,6 +47,10 @@ class NotFoundError(UpstreamError):
     """The registry says that there is no such thing (404)."""
 
 
+class RefusedError(UpstreamError):
+    """The registry or its token endpoint does not let it be read by who asks (401, 403)."""
+
+
 class NotSupportedError(UpstreamError):
     """The registry does not know this kind of request (400, 405, 406, 501)."""
 

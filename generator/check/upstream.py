@@ -16,6 +16,7 @@ from generator.refresh.observe import BuildReference
 from generator.resolve import Snapshot
 from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
+from generator.upstream.credentials import CredentialStore
 
 _JOBS = 16
 _MOST_FAILURES = 2
@@ -71,8 +72,11 @@ class _Asking:
 def ask_upstream(claims: Iterable[Claim], limits: Limits | None = None) -> Iterator[Answer]:
     """In the order of the claims, all that is wrong with each. Reads no token but of the realm that upstream names."""
     limits = limits or Limits()
+    credentials = CredentialStore.from_environment()
     with Connections(_JOBS, limits.patience) as connections, ThreadPoolExecutor(_JOBS) as pool:
-        asked = [_Asking(claim, Client(claim.image.repository, connections, limits)) for claim in claims]
+        asked = [
+            _Asking(claim, Client(claim.image.repository, connections, limits, None, credentials)) for claim in claims
+        ]
         origins = list(pool.map(_origin, asked))
         builds = [(each, build) for each in asked for build in each.claim.builds]
         answers = zip(builds, pool.map(lambda pair: _build(*pair), builds), strict=True)

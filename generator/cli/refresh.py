@@ -27,6 +27,7 @@ from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
 from generator.trust.loading import load_verifiers
 from generator.upstream import Limits
+from generator.upstream.credentials import CredentialStore
 
 
 def refresh(
@@ -46,6 +47,9 @@ def refresh(
     store = Store(index)
     limits = Limits(blob=sbom_limit * 1024 * 1024)
     verifiers = load_verifiers(wanted.trusts, index, trusted_root)
+    credentials = CredentialStore.from_environment()
+    if dry_run:
+        _show_credentials(wanted, names, credentials)
     outcomes: list[Outcome] = []
     try:
         with _progress() as progress, store.lock():
@@ -54,7 +58,16 @@ def refresh(
             def on_progress(learned: int, found: int) -> None:
                 progress.update(task, advance=learned, total=(progress.tasks[0].total or 0) + found)
 
-            run = Refresh(store, wanted, limits, jobs, write=not dry_run, verifiers=verifiers, on_progress=on_progress)
+            run = Refresh(
+                store,
+                wanted,
+                limits,
+                jobs,
+                write=not dry_run,
+                verifiers=verifiers,
+                credentials=credentials,
+                on_progress=on_progress,
+            )
             for outcome in run.run(names or []):
                 outcomes.append(outcome)
                 for line in _lines(outcome):
@@ -72,6 +85,17 @@ def refresh(
     _report(outcomes, wanted, dry_run)
     if any(outcome.errors for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _show_credentials(wanted: Images, names: list[str] | None, credentials: CredentialStore) -> None:
+    """Which entry each registry is asked with, a line each; never a secret."""
+    images_ = [image for name, image in wanted.images.items() if not names or name in names]
+    lines: dict[str, None] = {}
+    for image in images_:
+        found = credentials.find(image.repository)
+        lines[f"{image.repository.host}: asked {f'with {found.source}' if found else 'anonymously'}"] = None
+    for line in lines:
+        typer.echo(printable(line, 1000))
 
 
 def _progress() -> Progress:

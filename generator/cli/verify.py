@@ -19,6 +19,7 @@ from generator.trust.loading import load_verifiers
 from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
 from generator.upstream.auth import Realm
+from generator.upstream.credentials import CredentialStore
 
 
 def verify(
@@ -56,7 +57,7 @@ def _verify(
     limits = Limits()
     realm = Realm(index.auth.realm, index.auth.service) if index.auth else None
     with Connections(1, limits.patience) as connections:
-        client = Client(wanted.repository, connections, limits, realm)
+        client = Client(wanted.repository, connections, limits, realm, CredentialStore.from_environment())
         return list(verify_build(Snapshot(client, client.manifest(build.digest)), verifier, reasons))
 
 

@@ -17,6 +17,7 @@ from generator.refresh.tasks import Tasks
 from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
 from generator.upstream.auth import Realm
+from generator.upstream.credentials import CredentialStore
 
 _CHECKPOINT = 50
 
@@ -36,6 +37,7 @@ class Refresh:
         *,
         write: bool = True,
         verifiers: Mapping[str, Verifier] | None = None,
+        credentials: CredentialStore | None = None,
         on_progress: Callable[[int, int], None] = lambda learned, found: None,
     ) -> None:
         self._store = store
@@ -44,6 +46,7 @@ class Refresh:
         self._jobs = jobs
         self._on_progress = on_progress
         self._verifiers = verifiers or {}
+        self._credentials = credentials
         self._connections = Connections(jobs, limits.patience)
         self._recorder = Recorder(store, images, write=write)
 
@@ -98,7 +101,7 @@ class Refresh:
         realm = Realm(recorded.auth.realm, recorded.auth.service) if recorded and recorded.auth else None
         if realm:
             realm.check(image.repository.plain)
-        client = Client(image.repository, self._connections, self._limits, realm)
+        client = Client(image.repository, self._connections, self._limits, realm, self._credentials)
         return ImageRefresh(image, client, recorded, outcome, self._verifiers.get(image.name))
 
     def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:

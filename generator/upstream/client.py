@@ -17,14 +17,16 @@ from generator.errors import (
     MalformedError,
     NotFoundError,
     NotSupportedError,
+    RefusedError,
     TransientError,
     UntrustedError,
     UpstreamError,
 )
 from generator.reference import Repository, is_digest
 from generator.upstream import history
-from generator.upstream.auth import AnonymousAuth, Realm
+from generator.upstream.auth import Realm, RepositoryAuth
 from generator.upstream.connections import Connections
+from generator.upstream.credentials import CredentialStore
 from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
 from generator.upstream.response import bounded, date, drain, reason
 
@@ -65,21 +67,25 @@ class Fetched:
 
 
 class Client(oras.provider.Registry):  # type: ignore[misc]
-    """One repository of one registry, read anonymously. Safe to share between threads.
+    """One repository of one registry, read with the `credentials` for it or anonymously. Safe to share between threads.
 
     Every method raises `UpstreamError` or one of its kinds; the message begins with the repository.
     """
 
     def __init__(
-        self, repository: Repository, connections: Connections, limits: Limits, realm: Realm | None = None
+        self,
+        repository: Repository,
+        connections: Connections,
+        limits: Limits,
+        realm: Realm | None = None,
+        credentials: CredentialStore | None = None,
     ) -> None:
         super().__init__(hostname=repository.endpoint, insecure=repository.plain)
         self.repository = repository
         self.limits = limits
         self.container = oras.container.Container(f"{repository.endpoint}/{repository.api_path}")
         timeout = (limits.connect, limits.read)
-        scope = f"repository:{repository.api_path}:pull"
-        self.auth = AnonymousAuth(connections, scope, repository.plain, timeout, realm)
+        self.auth = RepositoryAuth(connections, repository, timeout, realm, credentials)
         self.connections = connections
 
     @property
@@ -238,6 +244,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             return retrying(read)
         except MalformedError:
             raise
+        except RefusedError as error:
+            raise RefusedError(f"{self.repository}: {error}; {self.auth.asked_as}") from None
         except UpstreamError as error:
             raise type(error)(f"{self.repository}: {error}") from None
 

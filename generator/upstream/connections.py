@@ -47,21 +47,25 @@ class Connections:
         headers: Mapping[str, str],
         timeout: tuple[float, float],
         params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        *,
+        is_sent_on: bool = True,
     ) -> requests.Response:
         """The answer, its body still to be read. A token goes to no other host than `url`'s (RFC 9110, 15.4).
 
+        Where it is not to be sent on, as with what is posted as a `form`, a redirect is the answer.
         Raises `requests.RequestException`, or `TransientError` where the host wants more patience than there is.
         """
         headers = {**self._headers, **headers}
         for _ in range(_REDIRECTS + 1):
             try:
-                response = self._send(method, url, headers, timeout, params)
+                response = self._send(method, url, headers, timeout, params, form)
                 following = _following(url, response)
             except requests.RequestException:
                 raise
             except (ValueError, urllib3.exceptions.HTTPError) as error:
                 raise requests.exceptions.InvalidURL(str(error)) from None
-            if following is None:
+            if following is None or form is not None or not is_sent_on:
                 return response
             with response:
                 drain(response)
@@ -77,6 +81,7 @@ class Connections:
         headers: Mapping[str, str],
         timeout: tuple[float, float],
         params: Mapping[str, str] | None,
+        form: Mapping[str, str] | None,
     ) -> requests.Response:
         scheme, host = urlsplit(url)[:2]
         if scheme not in {"http", "https"}:
@@ -85,6 +90,8 @@ class Connections:
         prepared.prepare_method(method)
         prepared.prepare_url(url, params)
         prepared.prepare_headers(headers)
+        if form is not None:
+            prepared.prepare_body(dict(form), None)
         self._pauses.wait(host)
         response = self._adapter.send(prepared, stream=True, timeout=timeout, **self._surrounding(host, url))
         if seconds := retry_after(response):

@@ -10,7 +10,14 @@ import requests
 import urllib3
 
 from generator.document import printable
-from generator.errors import NotFoundError, NotSupportedError, TransientError, UntrustedError, UpstreamError
+from generator.errors import (
+    NotFoundError,
+    NotSupportedError,
+    RefusedError,
+    TransientError,
+    UntrustedError,
+    UpstreamError,
+)
 
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _UNSUPPORTED = frozenset({400, 405, 406, 501})
@@ -86,7 +93,7 @@ def _refusal(response: requests.Response, what: str) -> UpstreamError:
     if is_transient(response):
         return TransientError(f"{what}: {status} {printable(response.reason)}", retry_after(response))
     if status in {401, 403}:
-        return UpstreamError(f"{what}: {status}; the upstream does not let it be read anonymously")
+        return RefusedError(f"{what}: {status}, refused")
     return UpstreamError(f"{what}: unexpected answer {status} {printable(response.reason)}")
 
 

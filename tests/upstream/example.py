@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.upstream.build import Build
 from tests.upstream.cdn import Cdn
@@ -13,7 +13,9 @@ from tests.upstream.registry import Registry
 from tests.upstream.repository import Repository
 from tests.upstream.requests import Recorder, Requests
 from tests.upstream.serving import Serving, listen, listen_on_localhost
-from tests.upstream.tls import Authority
+
+if TYPE_CHECKING:
+    from tests.upstream.tls import Authority
 
 ORGANISATION = "chainguard"
 OVER_TLS = "127.0.0.2"
@@ -43,7 +45,7 @@ class ExampleUpstream:
         self.repositories: dict[str, Repository] = {}
         for move in catalogue:
             self.push(move.build, move.tag, at=move.at)
-        self._authority = Authority(OVER_TLS, "127.0.0.1", "localhost") if tls else None
+        self._authority = _authority() if tls else None
         self._scheme = "https" if tls else "http"
         self._serving = self._serve(port, cdn_port)
 
@@ -117,3 +119,10 @@ class ExampleUpstream:
     @staticmethod
     def _name(image: str) -> str:
         return image if "/" in image else f"{ORGANISATION}/{image}"
+
+
+def _authority() -> "Authority":
+    # What `make run` installs has no need of certificates.
+    from tests.upstream.tls import Authority
+
+    return Authority(OVER_TLS, "127.0.0.1", "localhost")

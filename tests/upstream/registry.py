@@ -79,8 +79,9 @@ def history_entry(record: Record) -> Document:
 
 
 def is_accepted(request: Request, media_type: str) -> bool:
-    """No `Accept` at all is taken for any (RFC 9110, 12.5.1)."""
-    ranges = {each.partition(";")[0].strip() for each in request.headers.get("accept", "*/*").split(",")}
+    """No `Accept` at all is taken for any, and several are one list (RFC 9110, 12.5.1 and 5.3)."""
+    stated = ",".join(request.headers.getlist("accept")) or "*/*"
+    ranges = {each.partition(";")[0].strip() for each in stated.split(",")}
     return not ranges.isdisjoint({media_type, f"{media_type.partition('/')[0]}/*", "*/*"})
 
 
