@@ -23,6 +23,7 @@ from generator.cli.summary import headline, summary, versions
 from generator.document import printable
 from generator.errors import ConfigurationError, ReverseRegistryError
 from generator.images import Images
+from generator.query.reference import closest
 from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
 from generator.trust.loading import load_verifiers
@@ -125,9 +126,7 @@ def _report(outcomes: list[Outcome], wanted: Images, dry_run: bool) -> None:
 def _check_names(names: list[str], wanted: Images) -> None:
     for name in names:
         if name not in wanted.images:
-            raise ConfigurationError(
-                f"{printable(name)} is not in images.toml, which has {', '.join(wanted.images) or 'no image at all'}"
-            )
+            raise ConfigurationError(f"{printable(name)} is not in images.toml{closest(name, wanted.images)}")
 
 
 def _lines(outcome: Outcome) -> list[str]:

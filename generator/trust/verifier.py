@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from generator.errors import ConfigurationError
+from generator.errors import BrokenIndexError, ConfigurationError
+from generator.files import inside
 from generator.trust.bundle import envelope_of, open_bundle
 from generator.trust.dsse import Envelope
 from generator.trust.keyless import open_legacy
@@ -42,7 +43,9 @@ class KeyVerifier:
         """Raises `ConfigurationError` where the file in `folder` holds no key."""
         file = folder / trust.file
         try:
-            self._key = load_key(file.read_bytes())
+            self._key = load_key(inside(folder, trust.file).read_bytes())
+        except BrokenIndexError as error:
+            raise ConfigurationError(str(error)) from None
         except OSError as error:
             raise ConfigurationError(f"{file}: cannot be read: {error.strerror or error}") from None
         except SignatureError as error:

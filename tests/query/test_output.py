@@ -175,3 +175,18 @@ def test_a_shell_completes_commands_images_and_tags(committed: Path, words: str,
     command = [Path(sys.executable).parent / "reverse-registry"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert [line.split("\t")[0] for line in done.stdout.splitlines() if line] == offered, done.stderr
+
+
+def test_a_refresh_ends_with_what_failed_and_why(made: Made) -> None:
+    for name in ("first", "second"):
+        made.toml.write_text(f'{made.toml.read_text()}[images.{name}]\nrepository = "localhost:1/{name}"\n')
+    *_, headline, first, second = run("refresh", index=made.folder).output.splitlines()
+    assert headline == "0 new builds in 0 images, 0 unchanged, 2 failed (first, second)"
+    assert first.startswith("  first: localhost:1/first: tag latest: ")
+    assert second.startswith("  second: localhost:1/second: tag latest: ")
+
+
+def test_a_refresh_of_what_is_not_in_images_toml_names_what_is_near(made: Made) -> None:
+    made.image("demo", [(build("1.0-r0", "2026-01-01"), [])])
+    done = run("refresh", "demmo", index=made.folder)
+    assert str(done.exception) == "demmo is not in images.toml; the closest: demo"
