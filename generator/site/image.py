@@ -22,6 +22,7 @@ SHOWN = 100
 class Row:
     """A build: its folder's `name`, the tags that point at it now, and the builds beside it on its track.
 
+    `is_head` says whether upstream's own tag was last seen there.
     `former_signer` is who signed the build before, where that was not who signed this one.
     """
 
@@ -31,6 +32,7 @@ class Row:
     exact: tuple[str, ...]
     is_rebuild: bool
     tag: str | None
+    is_head: bool
     former_signer: str | None
     before: Build | None
     after: Build | None
@@ -86,6 +88,7 @@ class ImageSite:
             if (build.track, build.version) in versions:
                 rebuilds.add(build.key)
             versions.add((build.track, build.version))
+        heads = self.index.tracks
         rows, former = [], former_signers(builds)
         for entry in entries(self.index, self.contents):
             build, tags = entry.build, moving.get(entry.build.key, [])
@@ -99,6 +102,7 @@ class ImageSite:
                     exact=tuple(tag for tag in tags if tag == exact),
                     is_rebuild=build.key in rebuilds,
                     tag=pull_tag(self.index.tags, build) or next(iter(tags or entry.unique), None),
+                    is_head=build.track in heads and heads[build.track].digest == build.digest,
                     former_signer=former.get(build.key),
                     before=before.get(build.key),
                     after=after.get(build.key),

@@ -208,7 +208,7 @@ addEventListener("DOMContentLoaded", () => {
     const rows = [];
     for (let place = span.last; place >= span.first; place -= 1) {
       const build = builds[place];
-      if (build.track === track && build.sbom) rows.push(buildRow(span.image, build, names[place], tags));
+      if (build.track === track && build.sbom && build.sbom.kind !== "label") rows.push(buildRow(span.image, build, names[place], tags));
     }
     return element("ul", { class: "hits" }, ...rows);
   }
