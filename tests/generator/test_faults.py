@@ -104,7 +104,7 @@ def test_bad_luck_with_a_fifth_of_all_requests_changes_nothing(seed: int, expect
 
 
 STAYING: dict[str, tuple[Action, str]] = {
-    "403": (Answer(403), "403; the upstream does not let it be read anonymously"),
+    "403": (Answer(403), "403, refused; asked anonymously"),
     "teapot": (Answer(418), "unexpected answer 418"),
     "redirected for ever": (redirect("/v2/chainguard/nginx/manifests/latest"), "redirected too often"),
     "503 for ever": (Answer(503), "tag latest: 503 Service Unavailable"),
@@ -133,7 +133,7 @@ def test_a_401_for_ever_is_one_line(upstream: ExampleUpstream, tmp_path: Path) -
     challenge = {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'}
     upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
     (error,) = Index(upstream, tmp_path, NOW).refresh()["nginx"].errors
-    assert error.endswith("tag latest: 401; the upstream does not let it be read anonymously")
+    assert error.endswith("tag latest: 401, refused; asked anonymously")
     assert upstream.requests.count("HEAD") == 2
 
 
@@ -148,7 +148,7 @@ TOKENS: dict[str, tuple[Action, str]] = {
     "empty": (Answer(200, {}, b'{"token": ""}'), "none that can be used"),
     "an array": (Answer(200, {}, b"[]"), "Expected `object`"),
     "huge": (Answer(200, {}, b'{"token": "' + b"x" * 100_000), "more than 65536 bytes"),
-    "redirected for ever": (redirect("/token"), "TooManyRedirects"),
+    "redirected for ever": (redirect("/token"), "redirected, which no token endpoint may do"),
     "reset": (Reset(), "the token from {host}: no connection"),
     "truncated": (Answer(200, {"Content-Length": "999"}, b"{"), "the token from {host}: "),
 }
@@ -171,9 +171,10 @@ def test_a_token_may_be_called_access_token(upstream: ExampleUpstream, tmp_path:
 
 
 def test_a_token_that_expires_meanwhile_is_fetched_anew(expected: Expected, tmp_path: Path) -> None:
-    with ExampleUpstream(Options(token_lifetime=0.15)) as upstream:
-        upstream.inject(Fault(Slow(100, 0.01), path=r"\.att$", times=None))
-        index = Index(upstream, tmp_path, ALWAYS, replace(QUICK, attempts=10))
+    with ExampleUpstream() as upstream:
+        challenge = f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'
+        upstream.inject(Fault(Answer(401, {"WWW-Authenticate": challenge}), path=r"\.att$", times=2))
+        index = Index(upstream, tmp_path, ALWAYS)
         assert index.refresh()["nginx"].errors == []
         assert upstream.requests.count("/token") > 1
         assert index.content() == expected(upstream)
