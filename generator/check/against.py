@@ -38,7 +38,7 @@ def check_against(
         if old:
             image = ImageBefore(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
             yield from _image(name, image, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
-    yield from _unlisted(was, wanted, files)
+    yield from _unlisted(was, wanted, was.names)
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
             builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
