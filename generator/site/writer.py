@@ -1,5 +1,6 @@
 """Writes the site of an index: every image by itself, on all cores, and then what all of them share."""
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -74,6 +75,9 @@ _writer: "ImageWriter"
 def _begin(writer: "ImageWriter") -> None:
     global _writer
     _writer = writer
+    # It is the first process that an interruption is for; it lets these finish the image that each is at.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _write(name: str) -> WrittenImage:
