@@ -38,7 +38,7 @@ def check_against(
         if old:
             image = ImageBefore(old, old_log, _settings(before, name), is_unlisted=_is_unlisted(before, name))
             yield from _image(name, image, files.get(name), _settings(wanted, name), confirmed.get(name, frozenset()))
-    yield from _unlisted(was, wanted, was.names)
+    yield from _unlisted(was, wanted, files.keys() & set(was.names))
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
             builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
@@ -70,7 +70,7 @@ def new_builds(was: Revision, index: ImageIndex) -> tuple[Build, ...]:
 
 def _unlisted(was: Revision, wanted: Images | None, names: Iterable[str]) -> Iterator[Finding]:
     """Pages of images that images.toml does not name follow from nothing, and no refresh writes them."""
-    for name in names:
+    for name in sorted(names):
         if wanted and name not in wanted.images:
             for page in was.changed(f"{name}/", ".md"):
                 yield Finding(page, "was changed, should be as it was: its image is not in images.toml")
