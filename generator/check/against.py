@@ -9,11 +9,10 @@ from generator.check.origin import Settings, check_origin
 from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
 from generator.images import Image, Images
+from generator.record.correction import settings_of, unlawful
 from generator.record.index import Build, ImageIndex, PackageLog
 from generator.record.packages import expand
-from generator.record.tags import unique_tags_of
-
-_FILLED_IN = frozenset({"version", "purl", "sbom", "label"})
+from generator.record.tags import unique_tags
 
 
 def check_against(
@@ -107,10 +106,12 @@ def _image(
     if now.index is None:
         return  # which the check itself has named
     yield from check_origin(file, old, now.index, Settings(before.settings, wanted, confirmed))
+    if wanted and now.index.settings not in (old.settings, settings_of(wanted)):
+        yield Finding(file, "settings are others than before, should be as in images.toml; restore it from git")
     yield from (Finding(file, what) for what in _lost(old, now.index))
     yield from _new(file, before, now.index, wanted)
     yield from (Finding(file, what) for what in _unique(old, now.index))
-    yield from (Finding(f"{name}/packages.json", what) for what in _packages(old, before.packages, now.packages))
+    yield from (Finding(f"{name}/packages.json", what) for what in _packages(before, now.index, now.packages))
 
 
 def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
@@ -120,13 +121,10 @@ def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
         if now is None:
             yield f"build {build.digest} ({build.track}) is lost, should be there"
             continue
+        unlawful_ = unlawful(build, now, was_corrected=old.settings != new.settings)
         for field, was, is_ in differing(build, now):
-            if not (_may_fill_in(field, was) or (field == "unknown" and build.version is None)):
+            if field in unlawful_:
                 yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
-
-
-def _may_fill_in(field: str, was: str) -> bool:
-    return was == "null" and field in _FILLED_IN
 
 
 def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) -> Iterator[Finding]:
@@ -143,22 +141,38 @@ def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) 
             yield Finding(file, f"{what} is new: {build.version or 'unknown version'}", is_note=True)
         elif old.version is None and build.version is not None:
             yield Finding(file, f"{what}: its version was unknown, and is {build.version}", is_note=True)
+        elif old.version != build.version:
+            is_ = build.version or "unknown"
+            yield Finding(file, f"{what}: its version was {old.version}, and is {is_}", is_note=True)
+        if old and not old.gone and build.gone:
+            yield Finding(file, f"{what}: is gone upstream since {build.gone:%Y-%m-%d}", is_note=True)
 
 
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for build in old.builds:
         try:
-            tags = unique_tags_of(build)
+            tags = unique_tags(build)
         except BrokenIndexError:
             continue
         for tag in tags:
-            if old.tags.get(tag) == build.digest != new.tags.get(tag):
-                yield f"tags.{tag} was {build.digest}, and is {new.tags.get(tag, 'lost')}: a unique tag never moves"
+            if old.digests.get(tag) == build.digest != new.digests.get(tag):
+                yield f"tags.{tag} was {build.digest}, and is {new.digests.get(tag, 'lost')}: a unique tag never moves"
+    for tag, each in old.retracted.items():
+        if each.digest != new.digests.get(tag):
+            yield f"retracted.{tag} was {each.digest}, and is {new.digests.get(tag, 'lost')}: a unique tag never moves"
 
 
-def _packages(old: ImageIndex, old_log: PackageLog | None, new_log: PackageLog | None) -> Iterator[str]:
-    before, now = expand(old_log), expand(new_log)
-    for build in old.builds:
+def _packages(before: ImageBefore, new: ImageIndex, new_log: PackageLog | None) -> Iterator[str]:
+    """An SBOM that was read again, for a version that was unknown or wrong, may list others."""
+    then, now = expand(before.packages), expand(new_log)
+    recorded = {build.key: build for build in new.builds}
+    corrected = {
+        build.key
+        for build in before.index.builds
+        if (new_build := recorded.get(build.key))
+        and ((build.version is None and build.sbom != new_build.sbom) or build.purl != new_build.purl)
+    }
+    for build in before.index.builds:
         key = build.key
-        if key in before and before[key] != now.get(key):
+        if key in then and then[key] != now.get(key) and not (key in now and key in corrected):
             yield f"packages of {build.digest} ({build.track}) {'are lost' if key not in now else 'were changed'}"

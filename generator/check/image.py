@@ -97,7 +97,7 @@ def _build(build: Build) -> Iterator[str]:
             yield f"platforms.{platform} is {digest}, should be {'another' if is_index else 'the build itself'}"
     yield from (
         f"{field} is {moment.isoformat()}, should be in UTC"
-        for field, moment in (("seen", build.seen), ("created", build.created))
+        for field, moment in (("seen", build.seen), ("created", build.created), ("gone", build.gone))
         if moment and moment.utcoffset()
     )
     yield from _version(build)
@@ -139,9 +139,10 @@ def _version(build: Build) -> Iterator[str]:
 def _references(index: ImageIndex) -> Iterator[str]:
     builds = {build.key for build in index.builds}
     digests = {digest for _, digest in builds}
-    for tag, digest in index.tags.items():
+    for tag, digest in index.digests.items():
         if digest not in digests:
-            yield f"tags.{tag} is {digest}, should be the digest of one of the builds"
+            field = next(field for field in ("tags", "retracted", "gone") if tag in getattr(index, field))
+            yield f"{field}.{tag} is {digest}, should be the digest of one of the builds"
     for track, at in index.tracks.items():
         if (track, at.digest) not in builds:
             yield f"tracks.{track}.digest is {at.digest}, should be that of one of its builds"

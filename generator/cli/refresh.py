@@ -2,8 +2,9 @@
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,9 +18,9 @@ from rich.progress import (
 )
 
 from generator import images
-from generator.cli.conventions import FAILED, INTERRUPTED, Index, TrustedRoot
+from generator.cli.conventions import FAILED, INTERRUPTED, Index, TrustedRoot, duration
 from generator.cli.output import count, error_line, show_line, summarize
-from generator.cli.summary import headline, summary, versions
+from generator.cli.summary import corrections, headline, summary, versions
 from generator.document import printable
 from generator.errors import ConfigurationError, ReverseRegistryError
 from generator.images import Images
@@ -37,6 +38,14 @@ def refresh(
     jobs: Annotated[int, typer.Option(min=1, max=256, help="How many requests may be under way at once.")] = 16,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look and learn, but write nothing.")] = False,
     sbom_limit: Annotated[int, typer.Option(min=1, help="Largest SBOM to read, in MiB.")] = 64,
+    budget: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=duration,
+            help="Stop after so long, as in 40m or 2h; the next refresh goes on from there.",
+        ),
+    ] = None,
     trusted_root: TrustedRoot = None,
 ) -> None:
     """Watch the tracked tags, learn each new build's version, and record it in the index.
@@ -65,6 +74,7 @@ def refresh(
                 limits,
                 jobs,
                 write=not dry_run,
+                budget=budget,
                 verifiers=verifiers,
                 credentials=credentials,
                 on_progress=on_progress,
@@ -76,16 +86,22 @@ def refresh(
     except KeyboardInterrupt:
         _report(outcomes, wanted, dry_run)
         print(error_line("reverse-registry: interrupted; what was learned is kept"), file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        # Leaving as usual would wait for the requests under way, each up to its timeout.
-        os._exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except ReverseRegistryError:
         if outcomes:
             _report(outcomes, wanted, dry_run)
         raise
     _report(outcomes, wanted, dry_run)
-    if any(outcome.errors for outcome in outcomes):
-        raise typer.Exit(FAILED)
+    code = FAILED if any(outcome.errors for outcome in outcomes) else 0
+    if any(outcome.waiting for outcome in outcomes):
+        _leave(code)
+    raise typer.Exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Leaving as usual would wait for the requests under way, each up to its timeout."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _show_credentials(wanted: Images, names: list[str] | None, credentials: CredentialStore) -> None:
@@ -133,8 +149,10 @@ def _lines(outcome: Outcome) -> list[str]:
     name = outcome.image.name
     found = f"{name}: {_builds(outcome)}" if outcome.new else f"{name}: nothing new"
     gone = [f"{name}: {count(outcome.gone, 'build')} of its history no longer upstream"] if outcome.gone else []
-    lines = [] if outcome.errors and not outcome.new else [found]
-    lines += gone + [f"{name}: note: {note}" for note in outcome.notes]
+    corrected = [f"{name}: {what}" for what in corrections(outcome)]
+    waiting = [f"{name}: the time was up; the next refresh goes on from there"] if outcome.waiting else []
+    lines = [found] if outcome.new or not (outcome.errors or corrected or waiting) else []
+    lines += corrected + waiting + gone + [f"{name}: note: {note}" for note in outcome.notes]
     return [
         *(printable(line, 1000) for line in lines),
         *(error_line(f"{name}: failed: {error}") for error in outcome.errors),

@@ -8,6 +8,7 @@ from generator.errors import ConfigurationError
 from generator.git import GitError, contents, git
 from generator.publish.branch import IDENTITY, Branch
 from generator.publish.message import News, message
+from generator.record.correction import changed_versions
 from generator.record.index import ImageIndex
 from generator.record.store import Store
 
@@ -51,8 +52,15 @@ def _news(folder: Path) -> Iterator[News]:
     blobs = contents(folder, (recorded for _, recorded in objects if recorded.strip("0")))
     store = Store(folder)
     for name, recorded in objects:
-        before = decode(next(blobs), ImageIndex, name).builds if recorded.strip("0") else ()
-        now = store.image(name)
-        known = {build.key for build in before}
-        new = tuple(build for build in (now.builds if now else ()) if build.key not in known)
-        yield News(name, new, frozenset(build.version for build in before if build.version))
+        before = decode(next(blobs), ImageIndex, name) if recorded.strip("0") else None
+        image = store.image(name)
+        old, builds = before.builds if before else (), image.builds if image else ()
+        known = {build.key for build in old}
+        is_gone = {build.key for build in old if build.gone}
+        yield News(
+            name,
+            tuple(build for build in builds if build.key not in known),
+            frozenset(build.version for build in old if build.version),
+            tuple(changed_versions(before, builds)) if before else (),
+            sum(build.gone is not None and build.key not in is_gone for build in builds),
+        )

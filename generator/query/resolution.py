@@ -119,8 +119,7 @@ def _why(index: ImageIndex, tag: str, digest: str, constraint: "re.Pattern[str] 
 def _names(build: Build, constraint: "re.Pattern[str] | None") -> Iterator[tuple[Rule, str, str]]:
     """The tags that a build may bear: the rule, what the rule is about, and the tag."""
     version = version_of(build)
-    if version:
-        yield from (("unique", build.digest, tag) for tag in unique_tags(build, version))
-        if constraint is None or constraint.search(version.text):
-            yield "exact", version.text, exact_tag(build, version)
-            yield from (("line", line, tag) for line, tag in line_tags(build, version).items())
+    yield from (("unique", build.digest, tag) for tag in unique_tags(build))
+    if version and (constraint is None or constraint.search(version.text)):
+        yield "exact", version.text, exact_tag(build, version)
+        yield from (("line", line, tag) for line, tag in line_tags(build, version).items())

@@ -7,7 +7,7 @@ from typing import Literal
 
 from generator.errors import BrokenIndexError
 from generator.record.index import Build, ImageIndex
-from generator.record.tags import unique_tags_of
+from generator.record.tags import unique_tags
 
 Moves = Literal["never", "yes", "upstream"]
 
@@ -39,7 +39,7 @@ def listed(index: ImageIndex) -> list[Listed]:
 def _entries(index: ImageIndex) -> Iterator[Listed]:
     builds = {build.digest: build for build in index.builds}
     by_track = {build.key: build for build in index.builds}
-    unique = {tag for build in index.builds for tag in unique_tags_of(build)}
+    unique = {tag for build in index.builds for tag in unique_tags(build)}
     for track, at in index.tracks.items():
         yield _entry(track, "upstream", by_track[track, at.digest])
     for tag, digest in index.tags.items():

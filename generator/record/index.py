@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from generator.reference import DIGEST_PATTERN
 
@@ -82,6 +82,9 @@ class Build(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"medi
         str | None, Meta(description="The main package by the image's own label, where that is about this image.")
     ] = None
     unknown: Annotated[Unknown | None, Meta(description="Why the version is unknown; absent where it is known.")] = None
+    gone: Annotated[Time | None, Meta(description="Since when the upstream no longer has it; absent where it has.")] = (
+        None
+    )
 
     @property
     def has_packages(self) -> bool:
@@ -99,10 +102,31 @@ class Build(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"medi
         return self.seen, self.track, self.digest
 
 
-class ImageIndex(Struct, frozen=True, kw_only=True):
+class Retracted(Struct, frozen=True, kw_only=True):
+    """A unique tag that named a version which turned out not to be its build's."""
+
+    digest: Annotated[Digest, Meta(description="The build that it points at, as ever.")]
+    reason: Annotated[str, Meta(description="What the build is instead; one line.")]
+
+
+class Gone(Struct, frozen=True, kw_only=True):
+    """A tag of whose builds the upstream has none any more."""
+
+    digest: Annotated[Digest, Meta(description="The build that it would point at.")]
+    since: Annotated[Time, Meta(description="Since when that build is gone.")]
+
+
+class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"version_label": "version-label"}):
+    """What images.toml said of an image when its versions were derived."""
+
+    package: Annotated[str | None, Meta(description="`package` of images.toml.")] = None
+    version_label: Annotated[str | None, Meta(description="`version-label` of images.toml.")] = None
+
+
+class ImageIndex(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`<image>/index.json`: all that is known of one image."""
 
-    schema: Schema = SCHEMA
+    schema: Schema = field(default_factory=lambda: SCHEMA)
     name: Name
     repository: Annotated[str, Meta(description="Where the image lives upstream, `host[:port]/path`.")]
     package: Annotated[str | None, Meta(description="Main package of the newest build.")]
@@ -110,6 +134,19 @@ class ImageIndex(Struct, frozen=True, kw_only=True):
     tracks: Annotated[dict[Tag, Track], Meta(description="The watched tags that the upstream has.")]
     tags: Annotated[dict[Tag, Digest], Meta(description="Every tag that is served, and the build that it points at.")]
     builds: Annotated[tuple[Build, ...], Meta(description="In the order in which they were current, oldest first.")]
+    retracted: Annotated[
+        dict[Tag, Retracted], Meta(description="Tags that turned out wrong: answered as ever, and in no list.")
+    ] = {}
+    gone: Annotated[dict[Tag, Gone], Meta(description="Tags that cannot be pulled any more: in no list.")] = {}
+    settings: Annotated[
+        Settings | None, Meta(description="By what the versions were derived; absent where images.toml said nothing.")
+    ] = None
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Every tag that was ever given, and the build that it points at: also those that are not listed."""
+        gone = {tag: each.digest for tag, each in self.gone.items()}
+        return gone | {tag: each.digest for tag, each in self.retracted.items()} | self.tags
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -187,10 +224,12 @@ def utc(moment: datetime) -> datetime:
 
 _PROMISE = """\
 Catalogue: index.json. ImageIndex: <image>/index.json. PackageLog: <image>/packages.json. \
-Within schema 1 no field is taken away, renamed, or given another type or meaning; a recorded build is never removed, \
-and only its unknown version, purl and sbom are ever filled in; a tag that names its build's minute or second never \
-moves. Fields, files, and values of `kind` and `format` may be added: a reader ignores what it does not know. Whatever \
-cannot keep to this is another schema."""
+Within schema 1 no field is taken away, renamed, or given another type or meaning; a recorded build is never removed; \
+its version, purl, sbom, label and unknown are filled in where the version was unknown, and put right where `settings` \
+has changed; its gone comes and goes with the upstream; nothing else of it ever changes. A tag that names its build's \
+minute or second never moves: where its version turned out wrong, it is in retracted instead of tags, at the same \
+digest, and where its build is gone, in gone. Fields, files, and values of `kind` and `format` may be added: a reader \
+ignores what it does not know. Whatever cannot keep to this is another schema."""
 
 
 def schema() -> bytes:

@@ -9,8 +9,8 @@ from packageurl import PackageURL
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
-from generator.record.index import Auth, Build, ImageIndex, Summary, Track
-from generator.record.tags import Tagged, pull_tag, tag, unique_tags_of
+from generator.record.index import Auth, Build, ImageIndex, Retracted, Settings, Summary, Track
+from generator.record.tags import Tagged, pull_tag, tag, unique_tags
 
 
 def merge_builds(known: Iterable[Build], learned: Iterable[Build]) -> tuple[Build, ...]:
@@ -48,11 +48,14 @@ def image_index(
     tracks: Mapping[str, Track],
     watched: Iterable[str],
     builds: tuple[Build, ...],
-    published: Mapping[str, str],
     constraint: "re.Pattern[str] | None",
+    before: ImageIndex | None = None,
+    settings: Settings | None = None,
     awaited: Collection[tuple[str, datetime]] = (),
 ) -> tuple[ImageIndex, Tagged]:
-    tagged = tag(builds, published, (*watched, *tracks), constraint, awaited)
+    """`before` is what was recorded so far, whose unique tags stay; `settings` is what the versions follow from."""
+    retracted = _retracted(before, builds) if before else {}
+    tagged = tag(builds, before.digests if before else {}, (*watched, *tracks), constraint, awaited, retracted)
     index = ImageIndex(
         name=name,
         repository=repository,
@@ -61,29 +64,59 @@ def image_index(
         tracks=dict(tracks),
         tags=tagged.tags,
         builds=builds,
+        retracted=retracted,
+        gone=tagged.gone,
+        settings=settings,
     )
     return index, tagged
 
 
-def derived_again(index: ImageIndex, watched: Iterable[str], constraint: "re.Pattern[str] | None") -> ImageIndex:
-    """The same builds with what follows from them and images.toml as it is now.
+def _retracted(before: ImageIndex, builds: Iterable[Build]) -> dict[str, Retracted]:
+    """The unique tags that were given for a version which is not their build's any more."""
+    builds = tuple(builds)
+    now = {build.key: build for build in builds}
+    fitting = {(name, build.digest) for build in builds for name in unique_tags(build)}
+    digests = {build.digest for build in builds}
+    retracted = {name: each for name, each in before.retracted.items() if each.digest in digests}
+    for old in before.builds:
+        new = now.get(old.key)
+        if new and (new.version, new.purl) != (old.version, old.purl):
+            reason = f"its build is of {new.version or 'unknown version'}, not of {old.version or 'unknown version'}"
+            given = (name for name in unique_tags(old) if before.digests.get(name) == old.digest)
+            retracted |= {name: Retracted(digest=old.digest, reason=reason) for name in given}
+    return {name: each for name, each in sorted(retracted.items()) if (name, each.digest) not in fitting}
+
+
+def derived_again(
+    index: ImageIndex,
+    watched: Iterable[str],
+    constraint: "re.Pattern[str] | None",
+    corrected: tuple[tuple[Build, ...], Settings | None] | None = None,
+) -> ImageIndex:
+    """The same builds, or those `corrected` by other settings, with what follows from them and images.toml now.
 
     A unique tag that may not be given yet, as a build of its track is still to be learned, is not given by this either.
     """
+    builds, settings = corrected or (index.builds, index.settings)
     again, _ = image_index(
         name=index.name,
         repository=index.repository,
         auth=index.auth,
         tracks=index.tracks,
         watched=watched,
-        builds=index.builds,
-        published=index.tags,
+        builds=builds,
+        before=index,
+        settings=settings,
         constraint=constraint,
     )
     complete = {track for track, at in index.tracks.items() if at.since}
-    withheld = {tag for build in index.builds if build.track not in complete for tag in unique_tags_of(build)}
-    withheld -= index.tags.keys()
-    return replace(again, tags={tag: digest for tag, digest in again.tags.items() if tag not in withheld})
+    withheld = {tag for build in again.builds if build.track not in complete for tag in unique_tags(build)}
+    withheld -= index.digests.keys()
+    return replace(
+        again,
+        tags={tag: digest for tag, digest in again.tags.items() if tag not in withheld},
+        gone={tag: each for tag, each in again.gone.items() if tag not in withheld},
+    )
 
 
 def summarize(index: ImageIndex, watched: Iterable[str], *, frozen: bool) -> Summary:
@@ -104,8 +137,9 @@ def summarize(index: ImageIndex, watched: Iterable[str], *, frozen: bool) -> Sum
 
 
 def newest_release(builds: Iterable[Build], watched: Iterable[str]) -> Build | None:
-    """The newest build with a version, on the first track that has one."""
-    known = [build for build in builds if build.version]
+    """The newest build with a version, on the first track that has one; one that is gone only where all are."""
+    versioned = [build for build in builds if build.version]
+    known = [build for build in versioned if not build.gone] or versioned
     for track in watched:
         if on_track := [build for build in known if build.track == track]:
             return on_track[-1]

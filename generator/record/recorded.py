@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from generator.errors import BrokenIndexError
 from generator.images import Image
-from generator.record.index import Auth, ImageIndex, Track
+from generator.record.index import Auth, ImageIndex, Settings, Track
 from generator.record.stamps import source_stamp
 from generator.record.store import Store
 
@@ -28,6 +28,7 @@ class _PartialIndex(Struct, frozen=True):
     auth: Auth | None
     tracks: dict[str, Track]
     builds: tuple[_PartialBuild, ...]
+    settings: Settings | None = None
 
 
 class Recorded:
@@ -41,6 +42,7 @@ class Recorded:
         self.repository = partial.repository
         self.auth = partial.auth
         self.tracks: Mapping[str, Track] = partial.tracks
+        self.settings = partial.settings
         self.has_unresolved = any(build.version is None and build.sbom is None for build in partial.builds)
         self.source_stamp = source_stamp(image, data)
 
@@ -51,7 +53,7 @@ class Recorded:
         if index is None:
             raise BrokenIndexError(f"{self._name}/index.json: has gone while it was being refreshed")
         known = {build.digest for build in index.builds}
-        if lost := {*index.tags.values(), *(track.digest for track in index.tracks.values())} - known:
+        if lost := {*index.digests.values(), *(track.digest for track in index.tracks.values())} - known:
             raise BrokenIndexError(
                 f"{self._store.folder / self._name}/index.json: {min(lost)} has a tag but no build; restore it from git"
             )

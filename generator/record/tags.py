@@ -3,23 +3,25 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
 from generator.package.version import Version
-from generator.record.index import Build
+from generator.record.index import Build, Gone
 from generator.reference import is_tag
 
 _UNFIT = re.compile(r"[^a-zA-Z0-9._-]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """`tags` maps each tag to a digest; `warnings` are one line each."""
+    """`tags` maps each tag to a digest, `gone` those whose builds are all gone; `warnings` are one line each."""
 
     tags: dict[str, str]
+    gone: dict[str, Gone]
     warnings: tuple[str, ...]
 
 
@@ -39,25 +41,44 @@ def tag(
     tracks: Iterable[str],
     constraint: "re.Pattern[str] | None" = None,
     awaited: Collection[tuple[str, datetime]] = (),
+    retracted: Collection[str] = (),
 ) -> Tagged:
     """Every tag of an image.
 
-    A unique tag that was ever `published` stays where it is. The names of `tracks` stay the upstream's own.
+    A unique tag that was ever `published` stays where it is. The names of `tracks` stay the upstream's own, and a
+    `retracted` one is no other build's. A build that is gone bears a tag only where no other one can.
     `awaited` are builds still to be learned, by track and when it began to point at them: a unique tag that one of
     them may turn out to be entitled to is not given to a later build meanwhile.
     """
     warnings: list[str] = []
-    reserved = frozenset(tracks)
-    releases = _releases(builds, constraint)
+    builds = sorted(builds, key=lambda build: build.order)
     settled = _settled(builds, published)
-    open_ = [release for release in releases if not _is_awaited(release.build, awaited)]
-    tags = _unique(open_, settled, reserved, warnings)
+    reserved = frozenset(tracks) | (frozenset(retracted) - settled.keys())
+    due = [build for build in builds if _meets(build, constraint) and not _is_awaited(build, awaited)]
+    every = _unique(due, settled, reserved, warnings)
+    releases = _releases(builds, constraint)
     for name, digest in _moving(releases):
         if not is_tag(name):
             warnings.append(_too_long(name))
         elif name not in reserved:
+            every.setdefault(name, digest)
+    gone = _gone(builds)
+    tags = {name: digest for name, digest in every.items() if digest not in gone}
+    for name, digest in _moving(release for release in releases if release.build.digest not in gone):
+        if name in every:
             tags.setdefault(name, digest)
-    return Tagged(dict(sorted(tags.items())), tuple(dict.fromkeys(warnings)))
+    lost = {name: Gone(digest=digest, since=gone[digest]) for name, digest in sorted(every.items()) if name not in tags}
+    return Tagged(dict(sorted(tags.items())), lost, tuple(dict.fromkeys(warnings)))
+
+
+def _gone(builds: Iterable[Build]) -> dict[str, datetime]:
+    return {build.digest: build.gone for build in builds if build.gone}
+
+
+def _meets(build: Build, constraint: "re.Pattern[str] | None") -> bool:
+    """Whether a build's version, where there is one, is of those that get tags."""
+    version = version_of(build)
+    return version is None or constraint is None or constraint.search(version.text) is not None
 
 
 def _too_long(name: str) -> str:
@@ -76,8 +97,13 @@ def version_of(build: Build) -> Version | None:
 
 
 def moment(build: Build) -> datetime:
-    """When the build was made, or where it hides that (no date, or 1970 as reproducible builds do) was seen."""
-    return build.created if build.created and build.created > _EPOCH else build.seen
+    """When the build was made, or where it does not say (no date, or 1970 as reproducible builds have it) was seen.
+
+    None was made after it was seen: such a date is not taken at its word.
+    """
+    made = build.created
+    is_credible = made is not None and made > _EPOCH and made - build.seen < _AHEAD
+    return made if made and is_credible else build.seen
 
 
 def suffix(track: str) -> str:
@@ -100,16 +126,24 @@ def line_tags(build: Build, version: Version) -> dict[str, str]:
     return {line: f"{fit(line)}{suffix(build.track)}" for line in version.lines}
 
 
-def unique_tags_of(build: Build) -> tuple[str, ...]:
-    """The unique tags that a build may have; none without a version."""
+def unique_tags(build: Build) -> tuple[str, ...]:
+    """The unique tags that a build may have: those of its version, and those that it got before that was known."""
     version = version_of(build)
-    return unique_tags(build, version) if version else ()
+    of_track = _dated(build.track, build)
+    return (*_dated(exact_tag(build, version), build), *of_track) if version else of_track
 
 
-def unique_tags(build: Build, version: Version) -> tuple[str, str]:
-    """The tag to the minute, and the one to the second for where two would be the same."""
-    base, at = exact_tag(build, version), moment(build).astimezone(UTC)
-    return f"{base}-{at:%Y%m%d%H%M}", f"{base}-{at:%Y%m%d%H%M%S}"
+def _due_tags(build: Build) -> tuple[str, ...]:
+    """The unique tags of which a build is to have one, in the order in which they are tried."""
+    version = version_of(build)
+    return _dated(exact_tag(build, version) if version else build.track, build)
+
+
+def _dated(base: str, build: Build) -> tuple[str, str, str]:
+    """To the minute; where two would be the same, to the second; then with the beginning of the digest."""
+    at = moment(build).astimezone(UTC)
+    minute, second = f"{base}-{at:%Y%m%d%H%M}", f"{base}-{at:%Y%m%d%H%M%S}"
+    return minute, second, f"{second}-{build.digest.partition(':')[2][:12]}"
 
 
 def pull_tag(tags: Mapping[str, str], build: Build) -> str | None:
@@ -117,9 +151,9 @@ def pull_tag(tags: Mapping[str, str], build: Build) -> str | None:
     version = version_of(build)
     if version is None:
         return None
-    names = (*line_tags(build, version).values(), exact_tag(build, version), *unique_tags(build, version))
-    narrowest = names[0], *names[-3:]
-    return next((name for name in narrowest if tags.get(name) == build.digest), None)
+    narrowest = next(iter(line_tags(build, version).values()))
+    names = narrowest, exact_tag(build, version), *unique_tags(build)
+    return next((name for name in names if tags.get(name) == build.digest), None)
 
 
 def moves(builds: Iterable[Build]) -> Iterator[tuple[Build, list[tuple[str, str | None]]]]:
@@ -147,7 +181,7 @@ def _releases(builds: Iterable[Build], constraint: "re.Pattern[str] | None" = No
 def _settled(builds: Iterable[Build], published: Mapping[str, str]) -> dict[str, str]:
     """The unique tags that are published already."""
     return {
-        name: build.digest for build in builds for name in unique_tags_of(build) if published.get(name) == build.digest
+        name: build.digest for build in builds for name in unique_tags(build) if published.get(name) == build.digest
     }
 
 
@@ -158,11 +192,11 @@ def _is_awaited(build: Build, awaited: Collection[tuple[str, datetime]]) -> bool
 
 
 def _unique(
-    releases: Iterable[_Release], settled: Mapping[str, str], reserved: frozenset[str], warnings: list[str]
+    builds: Iterable[Build], settled: Mapping[str, str], reserved: frozenset[str], warnings: list[str]
 ) -> dict[str, str]:
     tags = dict(settled)
-    for release in releases:
-        build, names = release.build, unique_tags(release.build, release.version)
+    for build in builds:
+        names = _due_tags(build)
         if any(settled.get(name) == build.digest for name in names):
             continue
         for name in names:
@@ -173,7 +207,7 @@ def _unique(
                 tags[name] = build.digest
                 break
         else:
-            warnings.append(f"no unique tag for {build.digest}: another build of {build.version} has the same second")
+            warnings.append(f"no unique tag for {build.digest}: {names[-1]} is another build's")
     return tags
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from generator.errors import ReverseRegistryError, TransientError, UpstreamError
 from generator.images import Image
-from generator.record.index import Auth
+from generator.record.correction import settings_of
+from generator.record.index import Auth, Build
 from generator.record.recorded import Recorded
+from generator.refresh.correct import unreadable
 from generator.refresh.learn import Learned, learn
 from generator.refresh.observe import BuildReference, Observation, observe
 from generator.refresh.outcome import Outcome
@@ -29,10 +31,12 @@ class ImageRefresh:
     recorded: Recorded | None
     outcome: Outcome
     verifier: Verifier | None = None
+    is_fresh: bool = False
     observation: Observation | None = None
     pending: int = 0
     awaited: set[BuildReference] = field(default_factory=set)
     learned: list[Learned] = field(default_factory=list)
+    unknown: dict[str, list[Learned]] = field(default_factory=dict)
     unsaved: int = 0
     failures: int = 0
     untried: int = 0
@@ -44,7 +48,12 @@ class ImageRefresh:
 
     def observe(self) -> Observation:
         """Asks the upstream; for a thread."""
-        return observe(self.client, self.image, self.recorded)
+        return observe(self.client, self.image, self.recorded, self._to_read_again)
+
+    def _to_read_again(self) -> list[Build]:
+        if self.recorded is None or (self.is_fresh and self.recorded.settings == settings_of(self.image)):
+            return []
+        return unreadable(self.recorded.index, self.image)
 
     def learn(self, reference: BuildReference) -> Learned | None:
         """Asks the upstream for one build; for a thread. Raises `NotTriedError` where that has failed too often."""
@@ -84,9 +93,21 @@ class ImageRefresh:
             return
         self.learned.append(learned)
         self.unsaved += 1
-        if learned.reason:
-            build = learned.build
-            self.outcome.notes.append(f"{build.digest} ({build.track}): version unknown: {learned.reason}")
+        if learned.build.unknown:
+            self.unknown.setdefault(learned.build.unknown.reason, []).append(learned)
+
+    def close(self) -> None:
+        """Says what is said once an image, now that all of it is known."""
+        if self.untried:
+            self.outcome.errors.append(f"{self.untried} more builds were not tried after these")
+        for reason, learned in self.unknown.items():
+            build = learned[0].build
+            if len(learned) == 1:
+                self.outcome.notes.append(f"{build.digest} ({build.track}): version unknown: {learned[0].reason}")
+            else:
+                newest = max(learned, key=lambda each: each.build.order).reason
+                same = reason if reason in newest else newest
+                self.outcome.notes.append(f"{len(learned)} builds: version unknown: {same}")
 
 
 def line(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """What has become of an image's tracks since they were last looked at."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from generator.errors import NotFoundError, UpstreamError
 from generator.images import Image
@@ -10,6 +10,7 @@ from generator.record.index import Build
 from generator.record.recorded import Recorded
 from generator.upstream import Client
 from generator.upstream.client import Head
+from generator.upstream.history import TICK, Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,12 @@ class Observation:
     since: Mapping[str, datetime]
 
 
-def observe(client: Client, image: Image, recorded: Recorded | None) -> Observation:
+def observe(
+    client: Client, image: Image, recorded: Recorded | None, again: Callable[[], list[Build]] = list
+) -> Observation:
     """One HEAD for each track, and the history of those that moved or are not known far enough back.
+
+    `again` are recorded builds that are to be read once more.
 
     Raises `UpstreamError`, also where the upstream has none of the tracks.
     """
@@ -41,7 +46,7 @@ def observe(client: Client, image: Image, recorded: Recorded | None) -> Observat
     found: list[BuildReference] = []
     for track in image.tracks:
         try:
-            head = client.head(track)
+            head = _at_the_latest(client.head(track), datetime.now(UTC))
         except NotFoundError:
             continue
         heads[track] = head
@@ -49,7 +54,8 @@ def observe(client: Client, image: Image, recorded: Recorded | None) -> Observat
         found.extend(unknown)
     if not heads:
         raise UpstreamError(f"{image.repository}: has no tag {' or '.join(image.tracks)}")
-    found.extend(BuildReference(b.track, b.digest, b.seen) for b in _unresolved(recorded, heads))
+    once_more = {build.key: build for build in (*_unresolved(recorded, heads), *again())}
+    found.extend(BuildReference(build.track, build.digest, build.seen) for build in once_more.values())
     found.sort(key=lambda each: (each.at, each.track), reverse=True)
     missing = tuple(track for track in image.tracks if track not in heads)
     return Observation(heads, missing, tuple(found), since)
@@ -64,12 +70,12 @@ def _look(
     if last and reached and last.digest == head.digest:
         return reached, []
     builds = {build.digest: build for build in recorded.index.builds if build.track == track} if recorded else {}
-    if last and reached and last.digest in builds:
+    if last and reached and last.digest in builds and builds[last.digest].seen <= head.at:
         history = client.history(track, builds[last.digest].seen, newest=head.digest)
     else:
         history = client.history(track, horizon)
     first: dict[str, datetime] = {}
-    for sighting in history:
+    for sighting in _in_the_past(history, head.at):
         first.setdefault(sighting.digest, sighting.at)
     first.setdefault(head.digest, head.at)
     return reached or horizon, [
@@ -77,8 +83,21 @@ def _look(
     ]
 
 
+def _at_the_latest(head: Head, now: datetime) -> Head:
+    """An upstream whose clock is ahead of ours is not taken at its word."""
+    return replace(head, at=min(head.at, now))
+
+
+def _in_the_past(history: list[Sighting], now: datetime) -> list[Sighting]:
+    """A history, oldest first, in which nothing is later than `now`, in the same order."""
+    count = len(history)
+    latest = (now - (count - number) * TICK for number in range(count))
+    return [Sighting(min(sighting.at, at), sighting.digest) for sighting, at in zip(history, latest, strict=True)]
+
+
 def _unresolved(recorded: Recorded | None, heads: Mapping[str, Head]) -> list[Build]:
     """Recorded builds that no SBOM was found for: it may have been attached since."""
     if recorded is None or not recorded.has_unresolved:
         return []
-    return [b for b in recorded.index.builds if b.version is None and b.sbom is None and b.track in heads]
+    unresolved = (build for build in recorded.index.builds if build.version is None and build.sbom is None)
+    return [build for build in unresolved if build.track in heads and not build.gone]

@@ -1,24 +1,35 @@
 """What puts a refresh on disk: an image as soon as it is known, and at the end all that follows from every image."""
 
 import contextlib
+from collections.abc import Mapping
+from time import monotonic
+
+from msgspec.structs import replace
 
 from generator.errors import BrokenIndexError, StorageError
 from generator.images import Image, Images
-from generator.record.index import Catalogue, ImageIndex, Summary, Track, encode, schema
+from generator.record.correction import changed_versions, settings_of
+from generator.record.index import Build, Catalogue, ImageIndex, Summary, Track, encode, schema
 from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, summarize
 from generator.record.packages import compact, expand
 from generator.record.recorded import Recorded
 from generator.record.stamps import FILE as STAMPS
 from generator.record.stamps import Stamps, program, source_stamp, stamp
 from generator.record.store import Store
+from generator.refresh.correct import derive_again, unreadable
 from generator.refresh.image import ImageRefresh, line
-from generator.refresh.learn import learn_again
 from generator.refresh.observe import Observation
+from generator.refresh.outcome import Outcome
 from generator.render.pages import render_catalogue, render_image
+
+_REST = 20
 
 
 class Recorder:
-    """Writes nothing where `write` is false, and knows all the same what would be new."""
+    """Writes nothing where `write` is false, and knows all the same what would be new.
+
+    `unasked` are the images that were put right with nobody asking the upstream.
+    """
 
     def __init__(self, store: Store, images: Images, *, write: bool) -> None:
         self._store = store
@@ -26,8 +37,11 @@ class Recorder:
         self._write = write
         self._summaries: dict[str, Summary] = {}
         self._stamps: dict[str, str] = {}
-        self._derived: set[str] = set()
+        self.unasked: list[Outcome] = []
+        self._dirty: dict[str, ImageIndex] = {}
+        self._rendered: set[str] = set()
         self._settled: set[str] = set()
+        self._published = self._cost = 0.0
 
     def recall(self) -> None:
         """What the last run left, as far as it can be read: all of it can be made again."""
@@ -47,6 +61,7 @@ class Recorder:
             return
         try:
             self._record(work, work.observation, finished)
+            self.publish_progress()
         except StorageError:
             raise
         except Exception as error:
@@ -56,7 +71,7 @@ class Recorder:
     def _is_settled(self, work: ImageRefresh, observation: Observation) -> bool:
         """Whether there is nothing to record."""
         recorded = work.recorded
-        if recorded is None or observation.builds or not self._is_fresh(recorded, work.image.name):
+        if recorded is None or observation.builds or not work.is_fresh:
             return False
         tracks = {
             track: Track(digest=head.digest, since=observation.since[track])
@@ -64,7 +79,7 @@ class Recorder:
         }
         return recorded.auth == work.auth and tracks.items() <= recorded.tracks.items()
 
-    def _is_fresh(self, recorded: Recorded, name: str) -> bool:
+    def is_fresh(self, recorded: Recorded, name: str) -> bool:
         """Whether tags, pages and catalogue are already what this program makes of the image's index.json."""
         summary, folder = self._summaries.get(name), self._store.folder / name
         if summary is None or not summary.refreshed or self._stamps.get(name) != stamp(recorded.source_stamp, summary):
@@ -76,19 +91,21 @@ class Recorder:
         contents = expand(self._store.packages(image.name))
         if known and not contents and any(build.has_packages for build in known.builds):
             raise BrokenIndexError(f"{image.name}/packages.json: is missing; restore it from git")
-        recorded = [
-            learn_again(build, contents[build.key], image)
-            if image.package and build.version is None and build.key in contents
-            else build
-            for build in (known.builds if known else ())
-        ]
-        builds = merge_builds(recorded, (each.build for each in work.learned))
-        contents |= {e.build.key: e.packages for e in work.learned if e.packages is not None}
+        learned = {each.build.key: each.build for each in work.learned}
+        recorded = derive_again(known, image, contents, learned) if known else []
+        heads = {track: head.digest for track, head in observation.heads.items()}
+        builds = _there_again(merge_builds(recorded, learned.values()), heads)
+        sources = {build.key: build.sbom for build in builds}
+        contents |= {
+            each.build.key: each.packages
+            for each in work.learned
+            if each.packages is not None and sources[each.build.key] == each.build.sbom
+        }
         keys = {build.key for build in builds}
+        unread = {(each.track, each.digest) for each in work.awaited} & keys
         awaited = [(each.track, each.at) for each in work.awaited if (each.track, each.digest) not in keys]
         incomplete = {track for track, _ in awaited}
         since = {track: None if track in incomplete else at for track, at in observation.since.items()}
-        heads = {track: head.digest for track, head in observation.heads.items()}
         index, tagged = image_index(
             name=image.name,
             repository=str(image.repository),
@@ -96,7 +113,8 @@ class Recorder:
             tracks=merge_tracks(known.tracks if known else {}, heads, since, builds),
             watched=image.tracks,
             builds=builds,
-            published=known.tags if known else {},
+            before=known,
+            settings=known.settings if known and unread else settings_of(image),
             constraint=image.constraint,
             awaited=awaited,
         )
@@ -104,56 +122,95 @@ class Recorder:
         if finished:
             before = {build.key for build in known.builds} if known else set()
             work.outcome.new = [build for build in builds if build.key not in before]
+            work.outcome.corrected = changed_versions(known, builds) if known else []
             work.outcome.notes += tagged.warnings
         if self._write and builds:
             self._store.write(f"{image.name}/packages.json", compact(image.name, builds, contents))
             self._store.write(f"{image.name}/index.json", index)
-            self._derived.add(image.name)
+            self._dirty[image.name] = index
+            self._rendered.discard(image.name)
+
+    def publish_progress(self) -> None:
+        """The pages and the catalogue of what was recorded so far: what is killed now is whole all the same.
+
+        Not after every image: it takes a twentieth of the time.
+        """
+        if self._write and self._dirty and monotonic() - self._published >= _REST * self._cost:
+            for name in tuple(self._dirty):
+                self._render(name)
+            self._write_catalogue()
 
     def publish(self) -> None:
-        """The catalogue and the pages, from what is on disk; an image whose files are broken keeps no other's away.
-
-        The stamps come last: what they are stamps of has been written.
-        """
+        """The catalogue and the pages, from what is on disk; an image whose files are broken keeps no other's away."""
         if not self._write:
             return
-        summaries: dict[str, Summary] = {}
-        stamps: dict[str, str] = {}
         broken: BrokenIndexError | None = None
         for name, image in sorted(self._images.images.items()):
-            summaries[name] = _summary(image, None)
             try:
-                recorded = None if name in self._settled else Recorded.of(self._store, image)
-                if name in self._settled or (recorded and name not in self._derived and self._is_fresh(recorded, name)):
-                    summaries[name], stamps[name] = self._summaries[name], self._stamps[name]
-                elif recorded:
-                    index = recorded.index if name in self._derived else self._derive_again(recorded.index, image)
-                    self._render(index, image)
-                    summaries[name] = _summary(image, index)
-                    stamps[name] = stamp(source_stamp(image, encode(index)), summaries[name])
+                self._bring_up_to_date(name, image)
             except BrokenIndexError as error:
+                self._forget(name)
                 broken = error
+        self._write_catalogue()
+        if broken:
+            raise broken
+
+    def _bring_up_to_date(self, name: str, image: Image) -> None:
+        if name in self._dirty:
+            self._render(name)
+        elif name not in self._settled and name not in self._rendered:
+            recorded = Recorded.of(self._store, image)
+            if recorded is None:
+                self._forget(name)
+            elif not self.is_fresh(recorded, name):
+                self._dirty[name] = self._derive_again(recorded.index, image)
+                self._render(name)
+
+    def _render(self, name: str) -> None:
+        index, image = self._dirty.pop(name), self._images.images[name]
+        contents = expand(self._store.packages(name))
+        for page, text in render_image(index, image.tracks, contents, image.address).items():
+            self._store.write(f"{name}/{page}", text)
+        self._summaries[name] = summarize(index, image.tracks, frozen=image.frozen)
+        self._stamps[name] = stamp(source_stamp(image, encode(index)), self._summaries[name])
+        self._rendered.add(name)
+
+    def _forget(self, name: str) -> None:
+        self._summaries.pop(name, None)
+        self._stamps.pop(name, None)
+
+    def _write_catalogue(self) -> None:
+        """The stamps come last: what they are stamps of has been written."""
+        began = monotonic()
+        images = self._images.images
+        summaries = {name: self._summaries.get(name) or unrecorded(image) for name, image in images.items()}
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
         self._store.write("schema.json", schema())
         self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue, self._images.address, self._images.site))
+        stamps = {name: self._stamps[name] for name in images if name in self._stamps}
         self._store.write(STAMPS, Stamps(program=program(), images=stamps))
-        if broken:
-            raise broken
+        self._published = monotonic()
+        self._cost = self._published - began
 
     def _derive_again(self, index: ImageIndex, image: Image) -> ImageIndex:
         """For an image that is frozen, failed or was not asked for: images.toml may have changed all the same."""
-        again = derived_again(index, image.tracks, image.constraint)
+        contents = expand(self._store.packages(image.name))
+        builds = merge_builds(derive_again(index, image, contents, {}), ())
+        settings = index.settings if unreadable(index, image) else settings_of(image)
+        again = derived_again(index, image.tracks, image.constraint, (builds, settings))
+        if corrected := changed_versions(index, builds):
+            self.unasked.append(Outcome(image, corrected=corrected))
         self._store.write(f"{image.name}/index.json", again)
         return again
 
-    def _render(self, index: ImageIndex, image: Image) -> None:
-        contents = expand(self._store.packages(image.name))
-        for page, text in render_image(index, image.tracks, contents, image.address).items():
-            self._store.write(f"{image.name}/{page}", text)
+
+def _there_again(builds: tuple[Build, ...], heads: Mapping[str, str]) -> tuple[Build, ...]:
+    """A build that a tag points at is not gone, whatever was found before."""
+    there = set(heads.values())
+    return tuple(replace(build, gone=None) if build.gone and build.digest in there else build for build in builds)
 
 
-def _summary(image: Image, index: ImageIndex | None) -> Summary:
-    if index is None:
-        return Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
-    return summarize(index, image.tracks, frozen=image.frozen)
+def unrecorded(image: Image) -> Summary:
+    """The catalogue's entry of an image that was never refreshed."""
+    return Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)

@@ -2,7 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
+from math import inf
+from time import monotonic
 
 from generator.errors import ReverseRegistryError, StorageError, UpstreamError
 from generator.images import Image, Images
@@ -25,7 +28,8 @@ _CHECKPOINT = 50
 class Refresh:
     """One run over an index. `on_progress` is told of builds: (learned since the last call, newly found).
 
-    `verifiers` are those of the images, by name, whose attestations have to be signed.
+    When `budget` is used up, what was learned is recorded and the rest left to the next run. `verifiers` are those of
+    the images, by name, whose attestations have to be signed.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Refresh:
         jobs: int,
         *,
         write: bool = True,
+        budget: timedelta | None = None,
         verifiers: Mapping[str, Verifier] | None = None,
         credentials: CredentialStore | None = None,
         on_progress: Callable[[int, int], None] = lambda learned, found: None,
@@ -44,6 +49,7 @@ class Refresh:
         self._images = images
         self._limits = limits
         self._jobs = jobs
+        self._deadline = monotonic() + budget.total_seconds() if budget else inf
         self._on_progress = on_progress
         self._verifiers = verifiers or {}
         self._credentials = credentials
@@ -62,6 +68,7 @@ class Refresh:
                 yield from self._refresh([image for image in chosen if not image.frozen])
         finally:
             self._recorder.publish()
+        yield from self._recorder.unasked
 
     def _refresh(self, images: list[Image]) -> Iterator[Outcome]:
         tasks = Tasks(self._jobs)
@@ -75,14 +82,14 @@ class Refresh:
                     yield outcome
                     continue
                 tasks.start(work, work.observe, partial(self._observed, tasks, work))
-            for work in tasks.finished():
+            for work in tasks.finished(self._deadline):
                 if not work.pending:
-                    if work.untried:
-                        work.outcome.errors.append(f"{work.untried} more builds were not tried after these")
+                    work.close()
                     self._recorder.save(work, finished=True)
                     yield work.outcome
                 elif work.unsaved >= _CHECKPOINT:
                     self._recorder.save(work, finished=False)
+            yield from self._time_is_up(tasks)
         except BaseException:
             self._connections.stopping.set()
             for work in tasks.give_up():
@@ -90,6 +97,16 @@ class Refresh:
                     self._recorder.save(work, finished=False)
             raise
         tasks.close()
+
+    def _time_is_up(self, tasks: Tasks) -> Iterator[Outcome]:
+        unfinished = tasks.give_up()
+        if unfinished:
+            self._connections.stopping.set()
+        for work in unfinished:
+            work.outcome.waiting = max(work.pending, 1)
+            work.close()
+            self._recorder.save(work, finished=True)
+            yield work.outcome
 
     def _begin(self, image: Image, outcome: Outcome) -> ImageRefresh:
         recorded = Recorded.of(self._store, image)
@@ -102,7 +119,8 @@ class Refresh:
         if realm:
             realm.check(image.repository.plain)
         client = Client(image.repository, self._connections, self._limits, realm, self._credentials)
-        return ImageRefresh(image, client, recorded, outcome, self._verifiers.get(image.name))
+        is_fresh = recorded is not None and self._recorder.is_fresh(recorded, image.name)
+        return ImageRefresh(image, client, recorded, outcome, self._verifiers.get(image.name), is_fresh)
 
     def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:
         work.take_observation(result)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import TIMEOUT_MAX
+from time import monotonic
 from typing import Any, TypeVar
 
 from generator.refresh.image import ImageRefresh
@@ -24,10 +26,14 @@ class Tasks:
         self._under_way[future] = work, lambda: take(future.result)
         future.add_done_callback(self._done.put)
 
-    def finished(self) -> Iterator[ImageRefresh]:
-        """The image of each answer, as they come, until nothing is under way."""
-        while self._under_way:
-            work, take = self._under_way.pop(self._done.get())
+    def finished(self, deadline: float) -> Iterator[ImageRefresh]:
+        """The image of each answer, as they come, until nothing is under way or `deadline` (monotonic) is past."""
+        while self._under_way and (left := deadline - monotonic()) > 0:
+            try:
+                done = self._done.get(timeout=min(left, TIMEOUT_MAX))
+            except Empty:
+                continue
+            work, take = self._under_way.pop(done)
             take()
             yield work
 

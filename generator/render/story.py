@@ -7,7 +7,7 @@ from itertools import groupby
 
 from generator.record.difference import Difference, difference
 from generator.record.index import Build, ImageIndex
-from generator.record.tags import moves, suffix, unique_tags_of
+from generator.record.tags import moves, suffix, unique_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def entries(index: ImageIndex, contents: Mapping[tuple[str, str], frozenset[str]
         story.append(
             Entry(
                 build=build,
-                unique=tuple(name for name in unique_tags_of(build) if index.tags.get(name) == build.digest),
+                unique=tuple(name for name in unique_tags(build) if index.tags.get(name) == build.digest),
                 moved=tuple(moved.get(key, ())),
                 packages=None if packages is None else len(packages),
                 changes=None if packages is None or known is None else difference(known, packages),
@@ -76,7 +76,7 @@ def former_signers(builds: Iterable[Build]) -> dict[tuple[str, str], str]:
 
 def current(index: ImageIndex) -> dict[str, list[tuple[Build, list[str]]]]:
     """For each track, the builds that moving tags point at, newest first, each with its tags, longest first."""
-    unique = {name for build in index.builds for name in unique_tags_of(build)}
+    unique = {name for build in index.builds for name in unique_tags(build)}
     tags: dict[tuple[str, str], list[str]] = {}
     tracks: dict[str, list[str]] = {}
     for build in index.builds:

@@ -51,7 +51,7 @@ class Growing:
             tracks=tracks | {build.track: Track(digest=build.digest, since=builds[0].seen)},
             watched=image.tracks,
             builds=builds,
-            published=known.tags if known else {},
+            before=known,
             constraint=None,
         )
         self.indexes[name] = index

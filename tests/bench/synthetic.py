@@ -74,7 +74,6 @@ class Synthetic:
             tracks={track: Track(digest=self.head(name, track), since=_BEGAN) for track in TRACKS},
             watched=TRACKS,
             builds=ordered,
-            published={},
             constraint=None,
         )
         return index, compact(name, ordered, contents)

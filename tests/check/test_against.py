@@ -47,6 +47,7 @@ def test_what_was_unknown_may_be_filled_in(kept: Made) -> None:
         path = kept.folder / "demo" / name
         path.write_text(path.read_text().replace(known.digest, UNKNOWN.digest))
     edit(kept.folder / "demo/index.json", lambda d: d["builds"][1].update(platforms=UNKNOWN.platforms))
+    edit(kept.folder / "demo/index.json", lambda d: d["tags"].update({"latest-202601020000": UNKNOWN.digest}))
     assert losses(kept) == []
 
 
@@ -114,6 +115,7 @@ def test_a_consistent_forgery_is_found(kept: Made) -> None:
         f"demo/index.json: build {FIRST.digest} (latest) is lost, should be there",
         f"demo/index.json: build {UNKNOWN.digest} (latest) is lost, should be there",
         f"demo/index.json: tags.1.0-r0-202601010000 was {FIRST.digest}, and is lost: a unique tag never moves",
+        f"demo/index.json: tags.latest-202601020000 was {UNKNOWN.digest}, and is lost: a unique tag never moves",
         f"demo/packages.json: packages of {FIRST.digest} (latest) are lost",
     ]
 

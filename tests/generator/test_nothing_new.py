@@ -78,7 +78,8 @@ def test_pages_that_a_refresh_did_not_live_to_write_are_written_by_the_next(
 ) -> None:
     known.upstream.push(NEW, "latest")
     with monkeypatch.context() as patch:
-        patch.setattr("generator.refresh.recorder.Recorder.publish", lambda _: None)
+        for publish in "publish", "publish_progress":
+            patch.setattr(f"generator.refresh.recorder.Recorder.{publish}", lambda _: None)
         known.refresh()
     assert b"1.29.2" not in known.content()[PAGE]
     known.refresh()

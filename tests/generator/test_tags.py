@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from generator.record.index import Build
+from generator.record.index import Build, Gone
 from generator.record.merge import merge_builds
 from generator.record.tags import Tagged, tag, unique_tags, version_of
 
@@ -156,8 +157,28 @@ def test_a_constraint_of_later_leaves_unique_tags_where_they_are() -> None:
     assert after.keys() - names(low) == {"2.0.0-r0-202601030000"}
 
 
-def test_a_build_of_unknown_version_has_no_tags() -> None:
-    assert tagged(build(None)) == Tagged({}, ())
+@pytest.mark.parametrize("track", ["latest", "latest-dev", "edge"])
+def test_a_build_of_unknown_version_has_the_tag_of_its_track_and_minute(track: str) -> None:
+    assert names(build(None, track=track)) == {f"{track}-202602181756"}
+    assert names(build(None, track=track), constraint="^9") == {f"{track}-202602181756"}
+
+
+def test_the_tag_of_an_unknown_version_stays_when_that_becomes_known() -> None:
+    unknown, known = build(None, name="x"), build("1.0-r0", name="x")
+    before = tagged(unknown).tags
+    assert tagged(known, published=before).tags == before | tagged(known).tags
+    assert "latest-202602181756" not in names(known)
+
+
+def test_builds_of_one_minute_and_unknown_version_are_told_apart() -> None:
+    builds = [build(None, at(0), seen=START + number * MINUTE, name=number) for number in range(4)]
+    tags = tagged(*builds).tags
+    assert tags == {
+        "latest-202601010000": builds[0].digest,
+        "latest-20260101000000": builds[1].digest,
+        f"latest-20260101000000-{builds[2].digest[7:19]}": builds[2].digest,
+        f"latest-20260101000000-{builds[3].digest[7:19]}": builds[3].digest,
+    }
 
 
 @pytest.mark.parametrize("created", [None, "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
@@ -173,14 +194,55 @@ def test_builds_of_one_minute_are_told_apart_by_their_seconds() -> None:
     assert tags["1.0-r0-20260101000001"] == second.digest
 
 
-def test_builds_of_one_second_leave_the_last_without_a_unique_tag() -> None:
-    both = [build("1.0-r0", at(0), seen=START + number * MINUTE) for number in (1, 2, 3)]
-    result = tagged(*both)
+def test_builds_of_one_second_are_told_apart_by_their_digests() -> None:
+    builds = [build("1.0-r0", at(0), seen=START + number * MINUTE) for number in (1, 2, 3, 4)]
+    result = tagged(*builds)
     assert {name for name in result.tags if name.startswith("1.0-r0-")} == {
         "1.0-r0-202601010000",
         "1.0-r0-20260101000000",
+        f"1.0-r0-20260101000000-{builds[2].digest[7:19]}",
+        f"1.0-r0-20260101000000-{builds[3].digest[7:19]}",
     }
-    assert result.warnings == (f"no unique tag for {both[2].digest}: another build of 1.0-r0 has the same second",)
+    assert result.warnings == ()
+
+
+def test_no_build_was_made_after_it_was_seen() -> None:
+    """A date in the future is not taken at its word: such a build would be the newest for ever."""
+    ahead = build("1.0-r0", "9999-12-31T23:00:00Z", seen=START)
+    after = build("1.0-r0", at(1), seen=START + timedelta(days=1))
+    tags = tagged(ahead, after).tags
+    assert tags["1.0-r0-202601010000"] == ahead.digest
+    assert tags["1.0"] == after.digest
+
+
+GONE = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def is_gone(build: Build) -> Build:
+    return replace(build, gone=GONE)
+
+
+def test_moving_tags_point_at_the_newest_build_that_is_there() -> None:
+    low, high = build("1.0.0-r0", at(0)), build("1.0.1-r0", at(1))
+    result = tagged(low, is_gone(high))
+    assert [result.tags[name] for name in ("1", "1.0", "1.0.0")] == [low.digest] * 3
+    of_high = {"1.0.1", "1.0.1-r0", "1.0.1-r0-202601020000"}
+    assert result.gone == dict.fromkeys(of_high, Gone(digest=high.digest, since=GONE))
+    assert not of_high & result.tags.keys()
+
+
+def test_a_rebuild_that_is_gone_leaves_the_version_to_the_build_before_it() -> None:
+    first, again = build("1.0-r0", at(0)), build("1.0-r0", at(1))
+    result = tagged(first, is_gone(again))
+    assert result.tags["1.0-r0"] == first.digest
+    assert result.gone.keys() == {"1.0-r0-202601020000"}
+
+
+def test_a_build_that_comes_back_has_the_tags_that_it_had() -> None:
+    builds = [build("1.0-r0", at(0)), build("1.0-r0", at(0), name="of the same minute")]
+    before = tagged(*builds)
+    assert tagged(*map(is_gone, builds), published=before.tags).gone.keys() == before.tags.keys()
+    assert tagged(*builds, published=before.tags) == before
 
 
 def test_builds_of_one_minute_with_other_versions_or_tracks_do_not_collide() -> None:
@@ -236,13 +298,7 @@ histories = moves.map(history)
 
 
 def unique(builds: Iterable[Build], tags: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: each.digest
-        for each in builds
-        if (version := version_of(each))
-        for name in unique_tags(each, version)
-        if tags.get(name) == each.digest
-    }
+    return {name: each.digest for each in builds for name in unique_tags(each) if tags.get(name) == each.digest}
 
 
 @settings(max_examples=300)
@@ -300,8 +356,8 @@ def test_moving_tags_follow_the_version_order(builds: list[Build]) -> None:
     for name, digest_ in tags.items():
         assert name not in settled or settled[name] == digest_
         version = version_of(by_digest[digest_])
-        assert version
-        if name == "1":
+        assert version or name in settled
+        if version and name == "1":
             others = [version_of(each) for each in builds if each.track == "latest"]
             assert all(not other or other.is_prerelease or other.text[0] != "1" or other <= version for other in others)
 

@@ -74,7 +74,7 @@ class Made:
             tracks={each.track: Track(digest=each.digest, since=ordered[0].seen) for each in ordered},
             watched=wanted.tracks,
             builds=ordered,
-            published=known.tags if known else {},
+            before=known,
             constraint=wanted.constraint,
             awaited=(),
         )

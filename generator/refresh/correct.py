@@ -1,0 +1,44 @@
+"""What is recorded of builds, derived again where the rules or images.toml may say otherwise by now."""
+
+from collections.abc import Mapping
+
+from generator.images import Image
+from generator.package.purl import INSTALLED
+from generator.record.correction import corrected, settings_of
+from generator.record.index import Build, ImageIndex
+from generator.record.packages import Contents
+from generator.refresh.learn import learn_again
+
+
+def unreadable(index: ImageIndex, image: Image) -> list[Build]:
+    """The builds to derive again for which packages.json does not suffice: their SBOM has to be read once more."""
+    return [build for build in _due(index, image) if not _suffices(build, image) and not build.gone]
+
+
+def derive_again(
+    index: ImageIndex, image: Image, contents: Contents, learned: Mapping[tuple[str, str], Build]
+) -> list[Build]:
+    """The recorded builds, put right by what was `learned` of them anew, or else by their recorded packages."""
+    due = {build.key for build in _due(index, image)}
+    builds = []
+    for build in index.builds:
+        if build.key in due and build.key in learned:
+            build = corrected(build, learned[build.key])
+        elif build.key in due and build.key in contents and _suffices(build, image):
+            again = learn_again(build, contents[build.key], image)
+            build = build if again.version is None and image.version_label else again
+        builds.append(build)
+    return builds
+
+
+def _due(index: ImageIndex, image: Image) -> list[Build]:
+    has_changed = index.settings != settings_of(image)
+    return [build for build in index.builds if has_changed or build.version is None]
+
+
+def _suffices(build: Build, image: Image) -> bool:
+    if not build.has_packages or image.package_type not in {"", *INSTALLED}:
+        return False
+    if build.version is None and image.version_label:
+        return False
+    return image.trust is None or (build.sbom is not None and build.sbom.verified)
