@@ -28,6 +28,7 @@ class Image:
     since: Since = None
     frozen: bool = False
     trust: Trust | None = None
+    private: bool = False
     address: str = ADDRESS
 
     @property

@@ -108,3 +108,20 @@ def test_init_overwrites_nothing(committed: Path) -> None:
 def test_init_refuses_an_upstream_that_is_none(tmp_path: Path, upstream: str) -> None:
     assert "--upstream" in refused("init", tmp_path / "new", "--upstream", upstream)
     assert not (tmp_path / "new").exists()
+
+
+def test_init_of_private_images_logs_in_and_says_what_the_index_tells(tmp_path: Path) -> None:
+    done = run("init", tmp_path, "--private", "--upstream", "registry.example.com/team")
+    assert done.exit_code == 0
+    workflow = (tmp_path / ".github/workflows/refresh.yml").read_text()
+    assert "REGISTRY: registry.example.com\n" in workflow
+    assert workflow.index("docker login") < workflow.index("- uses: reverse")
+    assert "secrets.REGISTRY_PASSWORD" in workflow
+    assert "keep this repository private" in (tmp_path / "README.md").read_text()
+    assert "@" not in (tmp_path / "README.md").read_text().replace("://", "")
+
+
+def test_init_of_public_images_needs_no_login(tmp_path: Path) -> None:
+    run("init", tmp_path)
+    assert "docker login" not in (tmp_path / ".github/workflows/refresh.yml").read_text()
+    assert "private images" not in (tmp_path / "README.md").read_text()

@@ -27,6 +27,9 @@ def init(
     upstream: Annotated[
         str, typer.Option(metavar="HOST/PATH", help="Where a bare image name lives, and unknown names are sent.")
     ] = images.UPSTREAM,
+    private: Annotated[
+        bool, typer.Option("--private", help="For images that are not public: a login, and no pages.")
+    ] = False,
 ) -> None:
     """Start a repository for an index of your own, which refreshes itself once it is pushed to GitHub.
 
@@ -36,7 +39,7 @@ def init(
     wanted = folder / "index" / "images.toml"
     if wanted.exists():
         raise ConfigurationError(f"{wanted}: is there already, and was not touched")
-    for name, text in _starter(folder, upstream).items():
+    for name, text in _starter(folder, upstream, private=private).items():
         path = folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,10 +56,13 @@ def init(
     show_line(f"next: {there}{is_new}git add -A && git commit -m 'An index of my own', and push it to GitHub")
 
 
-def _starter(folder: Path, upstream: str) -> dict[str, str]:
+def _starter(folder: Path, upstream: str, *, private: bool) -> dict[str, str]:
     """The text of each file. Raises `ConfigurationError` where the upstream is none."""
     home = _home()
     values = {
+        "@login@": _read("login.yml") if private else "",
+        "@private@": _read("private.md") if private else "",
+        "@host@": upstream.partition("/")[0],
         "@home@": home,
         "@repository@": home.removeprefix("https://github.com/"),
         "@version@": metadata.version("reverse-registry"),
@@ -64,15 +70,19 @@ def _starter(folder: Path, upstream: str) -> dict[str, str]:
     }
     texts = {}
     for name, place in _FILES.items():
-        text = resources.files(__package__).joinpath("starter", name).read_text("utf-8")
+        text = _read(name)
         for mark, value in values.items():
             text = text.replace(mark, value)
         texts[place] = text
     text = texts["index/images.toml"].replace(images.UPSTREAM, upstream)
-    if upstream != images.UPSTREAM:
+    if upstream != images.UPSTREAM or private:
         text = text.replace("\n[images.", "\n# [images.")
     images.parse(text.encode(), f"--upstream {upstream}")
     return texts | {"index/images.toml": text}
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath("starter", name).read_text("utf-8")
 
 
 def _home() -> str:
