@@ -23,6 +23,7 @@ class Row:
     """A build: its folder's `name`, the tags that point at it now, and the builds beside it on its track.
 
     `is_head` says whether upstream's own tag was last seen there.
+    `retracted` are tags that are its own no more, with the reason of each.
     `former_signer` is who signed the build before, where that was not who signed this one.
     """
 
@@ -34,6 +35,7 @@ class Row:
     tag: str | None
     is_head: bool
     former_signer: str | None
+    retracted: Mapping[str, str]
     before: Build | None
     after: Build | None
 
@@ -89,6 +91,9 @@ class ImageSite:
                 rebuilds.add(build.key)
             versions.add((build.track, build.version))
         heads = self.index.tracks
+        retracted: dict[str, dict[str, str]] = {}
+        for tag, each in sorted(self.index.retracted.items()):
+            retracted.setdefault(each.digest, {})[tag] = each.reason
         rows, former = [], former_signers(builds)
         for entry in entries(self.index, self.contents):
             build, tags = entry.build, moving.get(entry.build.key, [])
@@ -103,6 +108,7 @@ class ImageSite:
                     is_rebuild=build.key in rebuilds,
                     tag=pull_tag(self.index.tags, build) or next(iter(tags or entry.unique), None),
                     is_head=build.track in heads and heads[build.track].digest == build.digest,
+                    retracted=retracted.get(build.digest, {}),
                     former_signer=former.get(build.key),
                     before=before.get(build.key),
                     after=after.get(build.key),
@@ -112,8 +118,9 @@ class ImageSite:
 
     @property
     def best(self) -> Row:
-        """The build that most people are after: that of the newest version, or simply the newest."""
-        return next((row for row in self.rows if row.build is self.newest), self.rows[0])
+        """The build that most people are after: that of the newest version, or simply the newest that is there."""
+        there = [row for row in self.rows if not row.build.gone] or self.rows
+        return next((row for row in there if row.build is self.newest), there[0])
 
     @property
     def recent(self) -> list[Row]:
@@ -136,6 +143,9 @@ class ImageSite:
                 reason = row.build.unknown.reason if row.build.unknown else "no reason is recorded"
                 reasons.setdefault(reason, []).append(row)
         return reasons
+
+    def row_of(self, digest: str) -> Row:
+        return next(row for row in self.rows if row.build.digest == digest)
 
     @cached_property
     def chart(self) -> Chart | None:

@@ -1,6 +1,7 @@
 """What is written, and what is not: the same bytes again, only what changed, nothing of others."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -10,6 +11,8 @@ import msgspec
 import pytest
 
 from generator.errors import ConfigurationError, ReverseRegistryError
+from generator.record.index import Retracted
+from generator.record.store import Store
 from generator.site.folder import LIST
 from tests.example import INDEX
 from tests.query.made import Made, build, refused, run
@@ -254,6 +257,29 @@ def test_a_build_that_another_signed_than_the_one_before_stands_out(tmp_path: Pa
     assert ["Another signer" in page for page in pages] == [False, False, True]
     assert all("signed by <bdi>a@example.com (https://issuer.example)</bdi>" in page for page in pages)
     assert (site / "demo" / "index.html").read_text().count("another signer") == 1
+
+
+def test_what_was_retracted_and_what_is_gone_is_told(tmp_path: Path) -> None:
+    old, new = build("1.0-r0", "2025-01-01"), build("1.1-r0", "2025-02-01")
+    gone = msgspec.structs.replace(old, gone=datetime(2025, 3, 4, tzinfo=UTC))
+    Made(tmp_path / "index").image("demo", [(gone, []), (new, [])])
+    store = Store(tmp_path / "index")
+    index = store.image("demo")
+    assert index
+    retracted = {"1.2-r0-202502010000": Retracted(digest=new.digest, reason="its version is 1.1-r0 <by its SBOM>")}
+    store.write("demo/index.json", msgspec.structs.replace(index, retracted=retracted))
+    assert "1.0-r0" in index.gone
+    site = make(tmp_path / "index", tmp_path / "site")
+    image = (site / "demo" / "index.html").read_text()
+    assert "<code>1.2-r0-202502010000</code> is retracted: <bdi>its version is 1.1-r0 &lt;by its SBOM&gt;<" in image
+    assert "<code>1.0-r0</code> cannot be pulled any more" in image
+    assert image.count(">gone</span>") == 1
+    old_page = (site / "demo" / "-" / old.digest[7:19] / "index.html").read_text()
+    assert "has not had this build since <time" in old_page
+    assert "docker pull" not in old_page
+    new_page = (site / "demo" / "-" / new.digest[7:19] / "index.html").read_text()
+    assert "Retracted, but answered as ever" in new_page
+    assert "docker pull localhost:8000/demo:1.1<" in new_page
 
 
 # For machines

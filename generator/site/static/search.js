@@ -84,10 +84,13 @@ async function findTags(given, images) {
   if (given.length !== 2) return [];
   const of = images.find((each) => each.name === given[0] && each.builds);
   if (!of) return [];
-  const { tags, builds } = await load(`${base}${of.folder}index.json`);
-  const digest = tags[given[1]];
+  const { tags, retracted = {}, gone = {}, builds } = await load(`${base}${of.folder}index.json`);
+  const tag = given[1];
+  const digest = tags[tag] ?? retracted[tag]?.digest ?? gone[tag]?.digest;
   const place = builds.findIndex((build) => build.digest === digest);
-  return place < 0 ? [] : [{ image: of, tag: given[1], build: builds[place], name: buildNames(builds)[place] }];
+  if (place < 0) return [];
+  const fate = retracted[tag] ? `, and is retracted: ${retracted[tag].reason}` : gone[tag] ? `, and gone since ${gone[tag].since.slice(0, 10)}` : "";
+  return [{ image: of, tag, fate, build: builds[place], name: buildNames(builds)[place] }];
 }
 
 async function findPackages(given, images) {
@@ -257,8 +260,14 @@ addEventListener("DOMContentLoaded", () => {
     return row;
   }
 
-  function tagRow({ image: of, tag, build, name }) {
-    return element("li", {}, element("a", { href: page(of, `-/${name}/?tag=${encodeURIComponent(tag)}`) }, `${of.name}:${tag}`), ` is ${describe(build)} `, element("code", { class: "quiet" }, build.digest.slice(7, 19)));
+  function tagRow({ image: of, tag, fate, build, name }) {
+    return element(
+      "li",
+      {},
+      element("a", { href: page(of, `-/${name}/?tag=${encodeURIComponent(tag)}`) }, `${of.name}:${tag}`),
+      ` is ${describe(build)}${fate} `,
+      element("code", { class: "quiet" }, build.digest.slice(7, 19)),
+    );
   }
 
   async function find(query) {
