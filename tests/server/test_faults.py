@@ -1,6 +1,5 @@
 """Upstream on a bad day: the right status, in time, and never a 500."""
 
-import time
 from pathlib import Path
 
 import httpx
@@ -52,17 +51,14 @@ def test_too_many_requests_stay_that_with_the_time_to_wait(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_upstream_that_hangs_is_given_up(serve: Serve, upstream: ExampleUpstream, path: str) -> None:
-    upstream.inject(Fault(Hang(30), path="/v2/", times=None))
-    client, start = serve(timeout=0.5), time.monotonic()
-    assert error(client.get(path)) == (504, "UNAVAILABLE")
-    assert time.monotonic() - start < 5
+    upstream.inject(Fault(Hang(3600), path="/v2/", times=None))
+    assert error(serve(timeout=0.5).get(path)) == (504, "UNAVAILABLE")
 
 
 def test_bytes_that_trickle_do_not_outlast_the_deadline(serve: Serve, upstream: ExampleUpstream) -> None:
+    """A whole manifest would take minutes in this way, each byte of it well before a deadline of its own."""
     upstream.inject(Fault(Slow(1, 0.2), path="/manifests/", times=None))
-    client, start = serve(timeout=1), time.monotonic()
-    assert error(client.get(PATHS[0])) == (504, "UNAVAILABLE")
-    assert time.monotonic() - start < 5
+    assert error(serve(timeout=1).get(PATHS[0])) == (504, "UNAVAILABLE")
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -44,7 +44,11 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
-        self.until(lambda: self._is_up(), "up")
+        try:
+            self.until(lambda: self._is_up(), "up")
+        except BaseException:
+            self.close()
+            raise
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -57,7 +61,7 @@ class Running:
         except httpx.TransportError:
             return False
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = 15) -> None:
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not {what}:\n" + "\n".join(self.lines)
@@ -69,6 +73,12 @@ class Running:
     @property
     def access(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    def end(self) -> None:
+        """All that it says has been read then."""
+        self.process.terminate()
+        self.process.wait()
+        self._reader.join()
 
     def close(self) -> None:
         self.client.close()
@@ -161,8 +171,8 @@ class TestTheAccessLog:
     @pytest.mark.parametrize("option", [("--no-access-log",), ("--log-level", "warning")])
     def test_uvicorns_own_options_switch_it_off(self, start: Start, option: tuple[str, ...]) -> None:
         server = start(*option)
-        server.client.get("/v2/")
-        time.sleep(0.2)
+        assert server.client.get("/v2/").status_code == 200
+        server.end()
         assert server.access == []
 
     def test_nothing_secret_is_in_it(self, start: Start, upstream: ExampleUpstream) -> None:
@@ -233,11 +243,17 @@ class TestReloading:
         assert server.client.head("/v2/nginx/manifests/1.27.4").status_code == 404
         server.says("The changed index is in use: 3 images")
 
-    def test_a_hangup_takes_it_at_once(self, start: Start, index: Path, upstream: ExampleUpstream) -> None:
+    def test_a_hangup_takes_what_no_look_would_notice(
+        self, start: Start, index: Path, upstream: ExampleUpstream
+    ) -> None:
         server = start()
+        before = {file: file.stat() for file in index.rglob("*.json")}
         publish(index, upstream, "1.27.5")
+        for file, status in before.items():
+            assert file.stat().st_size == status.st_size
+            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
         server.process.send_signal(signal.SIGHUP)
-        server.until(lambda: server.client.head("/v2/nginx/manifests/1.27.5").status_code == 200, "taken", seconds=1.5)
+        server.until(lambda: server.client.head("/v2/nginx/manifests/1.27.5").status_code == 200, "taken")
 
     def test_a_broken_index_is_refused_and_the_old_one_stays(
         self, start: Start, index: Path, upstream: ExampleUpstream

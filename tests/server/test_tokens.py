@@ -39,10 +39,10 @@ def test_the_bearer_challenge_is_found(challenge: str, auth: Auth | None) -> Non
 
 
 def test_no_time_is_lost_on_a_hostile_challenge() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for challenge in ('Bearer a="' * 5000, "Bearer a=" * 5000, 'Bearer a="\\' * 5000, "a" * 60_000):
         bearer(challenge)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.fixture(autouse=True)
@@ -92,20 +92,28 @@ def test_a_token_is_used_again_for_its_repository_only(client: httpx.Client, ups
     assert scopes == ["repository:chainguard/nginx:pull", "repository:chainguard/python:pull"]
 
 
-def test_a_token_about_to_expire_is_renewed_before_it_is_refused(serve: Serve, upstream: ExampleUpstream) -> None:
-    upstream.options.token_expiry, upstream.options.token_lifetime = True, 2
+@pytest.mark.parametrize(
+    ("stated", "passing", "asked"), [(300, 200, 1), (300, 295, 2), (8, 3, 1), (8, 5, 2), (0, 55, 2)]
+)
+def test_a_token_about_to_expire_is_renewed_before_it_is_refused(
+    serve: Serve, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch, stated: int, passing: int, asked: int
+) -> None:
+    """Where nothing is stated, a minute is what the specification says."""
+    clock = [1000.0]
+    monkeypatch.setattr("server.upstream.tokens.monotonic", lambda: clock[0])
+    upstream.options.token_expiry, upstream.options.token_lifetime = bool(stated), stated or 300
     client = serve()
-    for _ in range(4):
-        assert latest(client).status_code == 200
-        time.sleep(0.5)
-    assert upstream.requests.count("/token") >= 2
+    assert latest(client).status_code == 200
+    clock[0] += passing
+    assert latest(client).status_code == 200
+    assert upstream.requests.count("/token") == asked
     assert upstream.requests.count(status=401) == 0
 
 
 def test_a_refused_token_is_renewed_once(client: httpx.Client, upstream: ExampleUpstream) -> None:
-    upstream.options.token_lifetime = 0.2
     assert latest(client).status_code == 200
-    time.sleep(0.3)
+    upstream.revoke_tokens()
+    assert latest(client).status_code == 200
     assert latest(client).status_code == 200
     assert upstream.requests.count("/token") == 2
 

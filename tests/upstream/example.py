@@ -60,7 +60,7 @@ class ExampleUpstream:
         name = OVER_TLS if self._authority else "localhost"
         self.host, self.cdn_host = f"{name}:{port}", f"127.0.0.1:{cdn_port}"
         cdn = Cdn(f"{self._scheme}://{self.cdn_host}", self.repositories)
-        registry = Registry(self.url, self.options, self.repositories, cdn)
+        registry = self._registry = Registry(self.url, self.options, self.repositories, cdn)
         sides = {"registry": (port, registry.app), "cdn": (cdn_port, cdn.app)}
         apps = {at: Recorder(Faulty(app, side, self.faults), side, self.requests) for side, (at, app) in sides.items()}
         return Serving(apps, [*listeners, cdn_listener], self._authority)
@@ -112,6 +112,10 @@ class ExampleUpstream:
     def forget(self, image: str, digest: str) -> None:
         """Lose a manifest: 404 from now on, though tags and history still name it."""
         self.store(image).forget(digest)
+
+    def revoke_tokens(self) -> None:
+        """Every token is refused from now on, as if it had expired."""
+        self._registry.tokens.revoke()
 
     def inject(self, *faults: Fault) -> None:
         self.faults.inject(*faults)

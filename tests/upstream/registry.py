@@ -146,7 +146,7 @@ class Registry:
         self._options = options
         self._repositories = repositories
         self._cdn = cdn
-        self._tokens = Tokens()
+        self.tokens = Tokens()
         self._service = url.partition("://")[2]
         self.app = Starlette(
             routes=[
@@ -162,7 +162,7 @@ class Registry:
             ],
             middleware=[
                 Middleware(Packed, options=options),
-                Middleware(TokenGate, url=url, options=options, tokens=self._tokens),
+                Middleware(TokenGate, url=url, options=options, tokens=self.tokens),
             ],
             exception_handlers={HTTPException: error_response},
         )
@@ -200,7 +200,7 @@ class Registry:
         asked = SCOPE.fullmatch(scope)
         name = asked["name"] if asked else ""
         granted = name if is_known or name not in self._options.private else ""
-        answer: Document = {key: self._tokens.issue(granted, self._options.token_lifetime), **extra}
+        answer: Document = {key: self.tokens.issue(granted, self._options.token_lifetime), **extra}
         if self._options.token_expiry:
             answer["expires_in"] = int(self._options.token_lifetime)
             answer["issued_at"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

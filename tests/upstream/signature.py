@@ -38,6 +38,10 @@ class Tokens:
     def __init__(self) -> None:
         self._signer = Signer()
 
+    def revoke(self) -> None:
+        """Nothing that was issued so far is taken any more."""
+        self._signer = Signer()
+
     def issue(self, repository: str, lifetime: float) -> str:
         expires = expiry(lifetime)
         # The nonce makes every token another one, as with any real issuer.
