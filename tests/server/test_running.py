@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients.conftest import wait_for
+from tests.clients.processes import free_port, wait_for
 from tests.example import ROOT
 from tests.server.conftest import image, write
 from tests.upstream import Answer, ExampleUpstream, Fault, Hang, Slow, Truncate
@@ -28,8 +27,7 @@ class Running:
     """A server of its own process, and what it prints."""
 
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(self.port), *options]
         names = {f"REVERSE_REGISTRY_{name.upper()}": value for name, value in environment.items()}
         self.process = subprocess.Popen(
@@ -151,8 +149,7 @@ class TestTheAccessLog:
         assert server.access[-1]["client"] == client
 
     def test_nobody_reading_it_stops_nothing(self, index: Path, tmp_path: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "uvicorn", "server.app:app", "--port", str(port)]
         environment = {**os.environ, "REVERSE_REGISTRY_INDEX": str(index)}
         with (tmp_path / "errors").open("wb") as errors:
