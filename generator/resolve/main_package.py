@@ -20,6 +20,7 @@ _RANKS = (("apk",), ("bitnami",), ("deb", "rpm", "generic"))
 _SYSTEMS = frozenset({"deb", "rpm"})
 _STREAMED = frozenset({"apk", "bitnami"})
 _STREAM = r"\d+(?:\.\d+)*"
+_NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _SHOWN = 8
 _DISAGREE = "the SBOMs of the build disagree about its version"
 
@@ -27,9 +28,10 @@ Step = Callable[[list[Package]], list[Package]]
 
 
 def own_label(labels: Mapping[str, str], names: Iterable[str]) -> str:
-    """What the image's label says that it is about; "" where another image, built upon, was labelled so."""
+    """The package that the image's label names; "" where it names none, or another image was labelled, built upon."""
+    label = labels.get(LABEL, "").strip()
     title = next((text for key in TITLES if (text := labels.get(key, "").strip())), "")
-    return labels.get(LABEL, "").strip() if title in set(names) else ""
+    return label if title in set(names) and _NAME.fullmatch(label) else ""
 
 
 def main_package(packages: Iterable[Package], wanted: str | None, label: str, names: Iterable[str]) -> Package:

@@ -39,7 +39,8 @@ class Evil(Build):
 
 def evil(number: int, version: str, names: tuple[str, ...], versions: tuple[str, ...]) -> Evil:
     packages = (
-        Package("harmed", version),
+        # Of a distribution's versions little is left that could do harm; of others' everything is.
+        Package("harmed", version, type="generic"),
         *(Package(name, "1-r0") for name in names),
         *(Package(f"package{place}", f"1{word}") for place, word in enumerate(versions)),
     )
@@ -116,8 +117,8 @@ def test_a_log_holds_no_command_but_the_errors_meant(refreshed: Refreshed) -> No
 def test_the_summary_shows_it_and_is_not_changed_by_it(refreshed: Refreshed, upstream: ExampleUpstream) -> None:
     assert acting(refreshed.summary) == []
     shown = coded(refreshed.summary)
+    assert MAIN[-1].replace("`", "'") in shown
     assert any(each.startswith(f"{upstream.host}/chainguard/broken: ") and "##?" in each for each in shown)
-    assert sum("the image's label" in each and "evil" in each for each in shown) == len(LINES)
 
 
 def test_pages_show_it_and_are_not_changed_by_it(refreshed: Refreshed) -> None:
@@ -130,8 +131,8 @@ def test_pages_show_it_and_are_not_changed_by_it(refreshed: Refreshed) -> None:
 
 def test_a_commit_message_shows_none_of_it(refreshed: Refreshed) -> None:
     message = git(refreshed.folder, "log", "-1", "--format=%B")
-    count = len(MAIN) + len(LINES)
-    assert message.startswith(f"{count} of unknown version\n\nharmed: {len(MAIN)} builds")
+    assert message.startswith("harmed 1.")
+    assert [line.partition(":")[0] for line in message.splitlines()[2:]] == ["harmed", "labelled"]
     assert message.isascii()
     assert not set(message) & set("@#<>[]`|*\\")
 

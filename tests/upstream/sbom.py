@@ -15,7 +15,7 @@ NO_ASSERTION = "NOASSERTION"
 
 @dataclass(frozen=True)
 class Package:
-    """An installed apk.
+    """An installed apk, or whatever a package URL's `type` says.
 
     `origin` is the recipe that it was built from, its own name when empty. `source` is the upstream source,
     `owner/repository@tag` on GitHub.
@@ -27,6 +27,7 @@ class Package:
     origin: str = ""
     source: str = ""
     namespace: str = "wolfi"
+    type: str = "apk"
 
     @property
     def recipe(self) -> str:
@@ -39,7 +40,7 @@ class Package:
 
     def purl(self, architecture: str) -> str:
         name, version = quote(self.name, safe=""), quote(self.version, safe="")
-        return f"pkg:apk/{self.namespace}/{name}@{version}?arch={APK_ARCHITECTURES[architecture]}"
+        return f"pkg:{self.type}/{self.namespace}/{name}@{version}?arch={APK_ARCHITECTURES[architecture]}"
 
 
 def identifier(kind: str, *parts: str) -> str:

@@ -108,6 +108,8 @@ def test_a_label_that_fits_no_package_leaves_it_to_the_name() -> None:
         ({LABEL: "dotnet-10", "dev.chainguard.image.title": "dotnet-runtime"}, ""),
         ({LABEL: "dotnet-10", "dev.chainguard.image.title": ""}, ""),
         ({LABEL: "dotnet-10"}, ""),
+        ({LABEL: "dotnet 10", "dev.chainguard.image.title": "app"}, ""),
+        ({LABEL: "x" * 201, "dev.chainguard.image.title": "app"}, ""),
         ({LABEL: "  ", "dev.chainguard.image.title": "app"}, ""),
         ({}, ""),
     ],
@@ -226,14 +228,16 @@ def test_package_of_images_toml_settles_builds_that_are_recorded_as_unclear(
     index = Index(upstream, tmp_path, APP)
     outcome = index.refresh()["app"]
     assert "candidates: app-core 1.0-r0, app-web 2.0-r0; settle it with package" in outcome.notes[0]
-    assert (outcome.errors, index.versions("app"), index.tags("app")) == ([], [None], {})
+    assert (outcome.errors, index.versions("app")) == ([], [None])
+    assert index.tags("app") == {"latest-202601010000": digest}
 
     index.images += 'package = "app-web"\n'
     upstream.requests.clear()
     index.refresh()
     assert upstream.requests.count() == 2, "one HEAD and one token: the packages are recorded"
     assert index.versions("app") == ["2.0-r0"]
-    assert index.tags("app") == dict.fromkeys(["2", "2.0", "2.0-r0", "2.0-r0-202601010000"], digest)
+    names = ["2", "2.0", "2.0-r0", "2.0-r0-202601010000", "latest-202601010000"]
+    assert index.tags("app") == dict.fromkeys(names, digest)
     assert index.image("app").package == "app-web"
 
 
