@@ -124,7 +124,8 @@ class Index:
 
     def _load(self, path: str, known: "Index | None") -> bytes:
         body = self._folder.read(path)
-        self.documents[path] = Document.of(body, known.documents.get(path) if known else None)
+        before = known.documents.get(path) if known else None
+        self.documents[path] = Document.of(body, before, compressed=path.endswith("packages.json"))
         return body
 
     @contextmanager

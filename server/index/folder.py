@@ -13,20 +13,23 @@ Identity = tuple[int, int, int]
 
 
 class Document(Struct, frozen=True, gc=False):
-    """A file as it was read: small in memory, and its bytes whatever becomes of the file."""
+    """A file as it was read: its bytes whatever becomes of the file."""
 
     checksum: bytes
-    compressed: bytes
+    stored: bytes
+    is_compressed: bool
 
     @classmethod
-    def of(cls, body: bytes, known: "Document | None" = None) -> "Document":
-        """`known` itself where it has these bytes."""
+    def of(cls, body: bytes, known: "Document | None", compressed: bool) -> "Document":
+        """`known` itself where it has these bytes. Digests do not compress: that would take as long as reading them."""
         checksum = sha256(body).digest()
-        return known if known and known.checksum == checksum else cls(checksum, compress(body, 1))
+        if known and known.checksum == checksum:
+            return known
+        return cls(checksum, compress(body, 1) if compressed else body, compressed)
 
     @property
     def body(self) -> bytes:
-        return decompress(self.compressed)
+        return decompress(self.stored) if self.is_compressed else self.stored
 
 
 class Folder:
