@@ -144,8 +144,18 @@ class ImageSite:
                 reasons.setdefault(reason, []).append(row)
         return reasons
 
-    def row_of(self, digest: str) -> Row:
-        return next(row for row in self.rows if row.build.digest == digest)
+    @cached_property
+    def retracted(self) -> list[tuple[Row, list[tuple[str, str]]]]:
+        """The builds that have retracted tags, with each and its reason."""
+        return [(row, list(row.retracted.items())) for row in self.rows if row.retracted]
+
+    @cached_property
+    def gone(self) -> list[tuple[Row, list[str]]]:
+        """The builds that tags named last which cannot be pulled any more, with these tags."""
+        tags: dict[str, list[str]] = {}
+        for tag, each in sorted(self.index.gone.items()):
+            tags.setdefault(each.digest, []).append(tag)
+        return [(row, tags.pop(row.build.digest)) for row in self.rows if row.build.digest in tags]
 
     @cached_property
     def chart(self) -> Chart | None:

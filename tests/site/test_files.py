@@ -272,7 +272,7 @@ def test_what_was_retracted_and_what_is_gone_is_told(tmp_path: Path) -> None:
     site = make(tmp_path / "index", tmp_path / "site")
     image = (site / "demo" / "index.html").read_text()
     assert "<code>1.2-r0-202502010000</code> is retracted: <bdi>its version is 1.1-r0 &lt;by its SBOM&gt;<" in image
-    assert "<code>1.0-r0</code> cannot be pulled any more" in image
+    assert "<code>1.0</code> <code>1.0-r0</code> <code>1.0-r0-202501010000</code> cannot be pulled any more" in image
     assert image.count(">gone</span>") == 1
     old_page = (site / "demo" / "-" / old.digest[7:19] / "index.html").read_text()
     assert "has not had this build since <time" in old_page
