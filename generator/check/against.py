@@ -146,6 +146,8 @@ def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) 
             yield Finding(file, f"{what}: its version was {old.version}, and is {is_}", is_note=True)
         if old and not old.gone and build.gone:
             yield Finding(file, f"{what}: is gone upstream since {build.gone:%Y-%m-%d}", is_note=True)
+        if old and old.gone and not build.gone:
+            yield Finding(file, f"{what}: was gone since {old.gone:%Y-%m-%d}, and is there", is_note=True)
 
 
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
@@ -160,6 +162,10 @@ def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for tag, each in old.retracted.items():
         if each.digest != new.digests.get(tag):
             yield f"retracted.{tag} was {each.digest}, and is {new.digests.get(tag, 'lost')}: a unique tag never moves"
+    known = {build.digest for build in old.builds}
+    for tag, each in new.retracted.items():
+        if each.digest in known and old.digests.get(tag) != each.digest:
+            yield f"retracted.{tag} is {each.digest}, should not be there: that build never had the tag"
 
 
 def _packages(before: ImageBefore, new: ImageIndex, new_log: PackageLog | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ from generator.package.version import Version
 from generator.record.index import Auth, Build, ImageIndex, PackageLog
 from generator.record.merge import merge_builds
 from generator.record.packages import compact, expand
+from generator.record.tags import moment
 from generator.reference import Repository
 from generator.trust.policy import Identity, Signer, Trust
 from generator.upstream.auth import Realm
@@ -143,6 +144,10 @@ def _references(index: ImageIndex) -> Iterator[str]:
         if digest not in digests:
             field = next(field for field in ("tags", "retracted", "gone") if tag in getattr(index, field))
             yield f"{field}.{tag} is {digest}, should be the digest of one of the builds"
+    minutes = {build.digest: f"-{moment(build):%Y%m%d%H%M}" for build in index.builds}
+    for tag, each in index.retracted.items():
+        if minutes.get(each.digest, "") not in tag:
+            yield f"retracted.{tag} names not the minute of {each.digest}, should: only unique tags are retracted"
     for track, at in index.tracks.items():
         if (track, at.digest) not in builds:
             yield f"tracks.{track}.digest is {at.digest}, should be that of one of its builds"

@@ -24,15 +24,11 @@ def unlawful(recorded: Build, now: Build, *, was_corrected: bool) -> list[str]:
 
     `was_corrected`: its image's settings are others.
     """
-    lawful = {"gone", *DERIVED} if recorded.version is None or was_corrected else {"gone"}
+    lawful = set(DERIVED) if recorded.version is None or was_corrected else set()
+    if recorded.gone is None or now.gone is None:
+        lawful.add("gone")  # it comes and goes; since when, does not change
     changed = (field for field in fields(Build) if getattr(recorded, field.name) != getattr(now, field.name))
-    return [
-        field.encode_name for field in changed if field.name not in lawful and not _is_filled_in(field.name, recorded)
-    ]
-
-
-def _is_filled_in(field: str, recorded: Build) -> bool:
-    return field in DERIVED and field != "unknown" and getattr(recorded, field) is None
+    return [field.encode_name for field in changed if field.name not in lawful]
 
 
 def settings_of(image: Image) -> Settings | None:

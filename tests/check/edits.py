@@ -62,6 +62,12 @@ def plausible(index: Path) -> None:
     assert EVIL in (index / "nginx/README.md").read_text()
 
 
+def gone(index: Path) -> None:
+    edit(index / NGINX, lambda d: oldest(d).update(gone="2026-03-01T00:00:00Z"))
+    assert run("refresh", "nginx", index=index).exit_code == 0
+    assert '"gone": {' in (index / NGINX).read_text()
+
+
 def link(file: str, target: str) -> Callable[[Path], None]:
     def apply(index: Path) -> None:
         path = index / file
@@ -183,6 +189,24 @@ EDITS = (
     document("another main package", NGINX, lambda d: d.update(package="other"), "package is other, should be nginx"),
     document("another name", NGINX, lambda d: d.update(name="nginy"), "name is nginy, should be nginx"),
     document("another schema", NGINX, lambda d: d.update(schema=2), "$.schema: 2 is not one of [1]"),
+    # What was put right, and what is gone
+    document("a tag retracted that is right", NGINX, lambda d: d.update(retracted={unique(d): {
+             "digest": d["tags"].pop(unique(d)), "reason": "x"}}), f"retracted.{unique(None)} is "),
+    document("a tag retracted that never was", NGINX, lambda d: d.update(
+             retracted={"9": {"digest": oldest(d)["digest"], "reason": "x"}}), "retracted.9 names not the minute of"),
+    document("a unique tag retracted that never was", NGINX, lambda d: d.update(retracted={
+             "1.99-202501090142": {"digest": oldest(d)["digest"], "reason": "x"}}),
+             "retracted.1.99-202501090142 is sha256:7e3e", against=True),
+    document("a tag retracted to a foreign digest", NGINX, lambda d: d.update(
+             retracted={"9": {"digest": EVIL, "reason": "x"}}), f"retracted.9 is {EVIL}, should be the digest of one"),
+    document("a tag gone whose build is there", NGINX, lambda d: d.update(gone={unique(d): {
+             "digest": d["tags"].pop(unique(d)), "since": "2026-03-01T00:00:00Z"}}), f"gone.{unique(None)} is "),
+    document("a build gone, it says, and its tags as they were", NGINX,
+             lambda d: oldest(d).update(gone="2026-03-01T00:00:00Z"), "tags.1.27.3 is sha256:7e3e"),
+    Edit("a build gone, with all that follows", NGINX, gone, "is gone upstream since 2026-03-01",
+         against=True, note=True),
+    document("other settings than images.toml's", NGINX, lambda d: d.update(settings={"package": "evil"}), "settings",
+             against=True),
     # What is in a build
     document("a package added", PACKAGES, add_package, "packages of sha256:7e3e", against=True),
     document("a package out of order", PACKAGES, lambda d: oldest(d)["added"].reverse(),
