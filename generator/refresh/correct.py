@@ -25,8 +25,7 @@ def derive_again(
         if build.key in due and build.key in learned:
             build = corrected(build, learned[build.key])
         elif build.key in due and build.key in contents and _suffices(build, image):
-            again = learn_again(build, contents[build.key], image)
-            build = build if again.version is None and image.version_label else again
+            build = learn_again(build, contents[build.key], image)
         builds.append(build)
     return builds
 
@@ -37,8 +36,6 @@ def _due(index: ImageIndex, image: Image) -> list[Build]:
 
 
 def _suffices(build: Build, image: Image) -> bool:
-    if not build.has_packages or image.package_type not in {"", *INSTALLED}:
-        return False
-    if build.version is None and image.version_label:
+    if not build.has_packages or image.version_label or image.package_type not in {"", *INSTALLED}:
         return False
     return image.trust is None or (build.sbom is not None and build.sbom.verified)

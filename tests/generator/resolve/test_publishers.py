@@ -77,3 +77,24 @@ def test_an_index_of_it_is_made_again_to_the_byte_and_is_sound(
     assert index.refresh()["demo"].errors == []
     assert index.content() == before
     assert check(tmp_path) == (0, [])
+
+
+def test_what_is_said_of_the_main_package_later_is_asked_for_again(empty: ExampleUpstream, tmp_path: Path) -> None:
+    """packages.json has neither packages of any other type nor labels."""
+    settings = '[images.demo]\ntracks = ["latest"]\nsince = "always"\n'
+    Demo(empty, "demo").push(image_of(*GO, **{"org.opencontainers.image.version": "7.0"}), "latest")
+    index = Index(empty, tmp_path, settings)
+    for said, version in (
+        ("", None),
+        ('package = "golang/github.com/acme/demo"\n', "v2.1.0"),
+        ('version-label = "org.opencontainers.image.version"\n', "7.0"),
+        ("", None),
+    ):
+        index.images = settings + said
+        index.refresh()
+        assert index.versions("demo") == [version]
+        before = index.content()
+        index.refresh()
+        assert index.content() == before
+    assert index.image("demo").retracted.keys() == {"7.0-202601020304", "v2.1.0-202601020304"}
+    assert index.tags("demo").keys() == {"latest-202601020304"}
