@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install run test lint audit bench example lock
+.PHONY: help install run test lint audit bench mutants example lock
 
 help:
 	@echo 'make run     an example registry, the generator run on it, and the server over that; prints commands to paste (PORT=8000)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make audit   known vulnerabilities of what is locked (asks a service on the network)'
 	@echo 'make bench   benchmarks against a stated baseline'
+	@echo 'make mutants which changes of the code no test would notice (ONLY=server.registry.*; goes on where it stopped; see tests/README.md)'
 	@echo 'make example record tests/example anew from the example upstream'
 	@echo 'make lock    write the lock files anew from pyproject.toml'
 
@@ -48,6 +49,11 @@ audit: install
 
 bench: install
 	$(VENV)/bin/python -m tests.bench
+
+mutants: install
+	$(PIP) mutmut==3.8.1
+	$(VENV)/bin/python -m mutmut run $(if $(ONLY),'$(ONLY)')
+	$(VENV)/bin/python -m mutmut results
 
 example: install
 	$(VENV)/bin/python -m tests.example

@@ -35,7 +35,7 @@ OURS = {"host", "accept", "accept-encoding", "user-agent", "authorization", "con
 OF_BLOBS = OURS | {"range", "if-range"}
 
 UPSTREAMS = {
-    "Set-Cookie": "session=upstreams; Domain=registry.example.com",
+    "Set-Cookie": "session=upstreams; Path=/",
     "Access-Control-Allow-Origin": "*",
     "Clear-Site-Data": '"*"',
     "Strict-Transport-Security": "max-age=1",
