@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 lock() {
     out=$1; shift
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-annotate --no-header --no-emit-package reverse-registry --output-file "requirements/$out.txt" "$@"
+        --no-strip-extras --no-annotate --no-header --no-emit-package reverse-registry --output-file "requirements/$out.txt" "$@"
 }
 # Of an extra alone, without the generator's packages.
 extra() {

@@ -1,13 +1,18 @@
 """What the folder tree promises: two halves that know nothing of each other but the index."""
 
 import ast
+import contextlib
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.example import ROOT
 
@@ -121,3 +126,17 @@ def test_no_room_is_left_out_of_the_order() -> None:
 def test_no_folder_holds_more_modules_than_one_takes_in(half: str) -> None:
     for folder in (ROOT / half, *(path for path in (ROOT / half).rglob("*") if path.is_dir())):
         assert len(list(folder.glob("*.py"))) <= 13, folder
+
+
+@pytest.mark.parametrize("file", ["build", "dev", "generator", "run", "server"])
+def test_pip_takes_the_lock_file_with_hashes(file: str) -> None:
+    """In hash-checking mode it wants a requirement with an extra locked with it: `pydantic[email]`."""
+    text = (ROOT / "requirements" / f"{file}.txt").read_text()
+    locked = dict(re.findall(r"^([\w.-]+)(\[[\w,-]+\])?==", text, re.MULTILINE))
+    for name in locked:
+        with contextlib.suppress(PackageNotFoundError):  # of another platform
+            for line in requires(name) or ():
+                needed = Requirement(line)
+                if needed.extras and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+                    for extra in needed.extras:
+                        assert extra in locked[canonicalize_name(needed.name)], f"{name} needs {needed.name}[{extra}]"
