@@ -90,10 +90,7 @@ class Registry:
             target = self._target(request)
             if not self._guard.is_open(target.image, target.repository):
                 return self._relays.response(lambda: prove(request, target))
-            response = endpoint(request, target)
-            if isinstance(response, RegistryResponse):
-                self._prepared.keep(request.scope, response)
-            return response
+            return self._kept(request, endpoint(request, target))
 
         async def prove(request: Request, target: _Target) -> Response:
             if target.image:
@@ -101,6 +98,12 @@ class Registry:
             return endpoint(request, target)
 
         return respond
+
+    def _kept(self, request: Request, response: Response) -> Response:
+        """What is prepared is sent to anybody: nothing is where a token is needed."""
+        if isinstance(response, RegistryResponse) and not self._passthrough:
+            self._prepared.keep(request.scope, response)
+        return response
 
     def _target(self, request: Request) -> _Target:
         """Raises RegistryError, also where a token is needed and not given."""
@@ -125,9 +128,7 @@ class Registry:
 
     async def version(self, request: Request) -> Response:
         self._admit(request)
-        response = known.version()
-        self._prepared.keep(request.scope, response)
-        return response
+        return self._kept(request, known.version())
 
     async def catalogue(self, request: Request) -> Response:
         self._admit(request)

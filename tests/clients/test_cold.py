@@ -50,7 +50,8 @@ def test_a_first_pull(client: Client, manner: str, upstream: ExampleUpstream, in
         case "tokens":
             assert all(is_ours(request) for request in upstream.requests)
         case "neither":
-            assert not any(is_ours(request) for request in upstream.requests)
+            assert not is_ours(pulled)
+            assert not any(is_ours(request) for request in upstream.requests.matching("/blobs/"))
 
 
 def is_ours(request: Request) -> bool:

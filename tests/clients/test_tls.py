@@ -141,11 +141,6 @@ def test_a_blob_that_breaks_off_breaks_off_for_the_client(web: httpx.Client, ups
         web.get(f"/v2/large/blobs/{layer}")
 
 
-def test_pages_name_the_public_address(web: httpx.Client, https: Https) -> None:
-    assert f"{https.host}/nginx" in web.get("/nginx").text
-    assert "elsewhere" not in web.get("/nginx", headers={"Host": "elsewhere.example"}).text
-
-
 def test_metrics_are_not_for_the_public(web: httpx.Client) -> None:
     assert web.get("/metrics").status_code == 404
 

@@ -88,6 +88,17 @@ def test_who_may_read_it_upstream_is_told(client: httpx.Client, path: str) -> No
     assert "public" not in answer.headers["cache-control"]
 
 
+@pytest.mark.parametrize("path", ["/v2/", "/v2/_catalog", *OF_THE_IMAGE, *OF_ALL, "/v2/python/tags/list"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_one_was_told_is_not_told_to_the_next(client: httpx.Client, path: str, method: str) -> None:
+    headers = token(client, "nginx", THEIRS)
+    assert client.get("/v2/nginx/tags/list", headers=headers).status_code == 200
+    for _ in range(3):
+        assert client.request(method, path, headers=headers).status_code == 200
+    assert client.request(method, path).status_code == 401
+    assert client.request(method, path, headers=headers).status_code == 200
+
+
 def test_upstream_is_asked_once_in_a_while(
     client: httpx.Client, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
