@@ -72,17 +72,25 @@ def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
     """OCI 1.1 referrers, or their fallback tag (distribution-spec, "Listing Referrers").
 
     What a listing says of a referrer's type may be missing, empty or somebody's own word: then its manifest tells.
+    One that cannot be read keeps none of the others away, and is what is raised in the end.
     """
-    client = snapshot.client
-    likely = [referrer for referrer in client.referrers(subject) if _is_likely(referrer)]
+    unread: UpstreamError | MalformedError | None = None
+    likely = [referrer for referrer in snapshot.client.referrers(subject) if _is_likely(referrer)]
     for referrer in sorted(likely, key=lambda each: (_rank(each), _unlikeliness(each), each.digest))[:_MOST]:
-        fetched = client.manifest(referrer)
-        manifest = fetched.manifest
+        try:
+            manifest = snapshot.client.manifest(referrer).manifest
+        except TransientError:
+            raise
+        except (UpstreamError, MalformedError) as error:
+            unread = unread or error
+            continue
         if manifest.subject is None or manifest.subject.digest != subject:
             continue
         types = (referrer.artifact_type, manifest.artifact_type, manifest.config and manifest.config.media_type)
         type_ = next((type_ for type_ in types if type_ and (of_media_type(type_) or opener(type_))), "")
         yield from _opened("referrer", subject, manifest.layers, type_, _predicate(referrer) or _predicate(manifest))
+    if unread is not None:
+        raise unread
 
 
 HOMES: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, referrers)

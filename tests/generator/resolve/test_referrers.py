@@ -5,6 +5,7 @@ import pytest
 from tests.generator.attaching import (
     BUNDLE,
     CYCLONEDX_JSON,
+    EMPTY,
     SPDX_JSON,
     Demo,
     ExampleImage,
@@ -13,7 +14,7 @@ from tests.generator.attaching import (
     in_toto,
     spdx_of,
 )
-from tests.upstream import Content, blob
+from tests.upstream import Content, blob, manifest
 from tests.upstream.attestation import envelope, statement
 from tests.upstream.oci import INDEX, LAYER, serialise
 from tests.upstream.sbom import SPDX
@@ -104,3 +105,16 @@ def test_a_manifest_s_own_annotation_tells_what_its_bundle_is_about(demo: Demo) 
     fall_back(demo, CHILD, listed(*referrers, annotations=None))
     assert demo.learned(IMAGE.top()).build.version == VERSION
     assert demo.downloads() == 2, "the SBOM, and the config for its label"
+
+
+def test_a_referrer_that_is_not_there_keeps_no_other_away(demo: Demo) -> None:
+    missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
+    there = demo.refer(CHILD, [LAYERS["spdx"]], "")
+    fall_back(demo, CHILD, listed(missing, there))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+def test_a_referrer_that_is_not_there_is_the_reason_where_no_other_is(demo: Demo) -> None:
+    missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
+    fall_back(demo, CHILD, listed(missing))
+    assert missing.digest in demo.learned(IMAGE.top()).reason
