@@ -8,8 +8,9 @@ from pathlib import Path
 from generator.check.finding import Finding
 from generator.files import kind
 from generator.record.stamps import FILE as STAMPS
+from generator.refresh.presence import FILE as CHECKED
 
-OF_INDEX = frozenset({"images.toml", "README.md", "index.json", "schema.json", STAMPS})
+OF_INDEX = frozenset({"images.toml", "README.md", "index.json", "schema.json", STAMPS, CHECKED})
 OF_IMAGE = frozenset({"README.md", "index.json", "packages.json"})
 
 _YEAR = re.compile(r"\d{4}(?:-\d\d)?\.md")

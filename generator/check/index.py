@@ -62,7 +62,7 @@ def _claims(
     for name, image in named.items():
         index = files[name].index if name in files and files[name].is_sound else None
         if index and not (was and was.is_unchanged(f"{name}/index.json")):
-            builds = new_builds(was, index) if was else index.builds
+            builds = new_builds(was, index) if was else tuple(build for build in index.builds if not build.gone)
             packages = expand(files[name].packages)
             yield Claim(image, index, packages, builds, are_new=was is not None, verifier=verifiers.get(name))
 

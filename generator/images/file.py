@@ -16,7 +16,18 @@ from generator.trust.table import read_trust
 
 UPSTREAM = "cgr.dev/chainguard"
 
-_KEYS = ("repository", "package", "version-label", "tracks", "constraint", "since", "frozen", "trust", "private")
+_KEYS = (
+    "repository",
+    "package",
+    "version-label",
+    "tracks",
+    "constraint",
+    "since",
+    "frozen",
+    "keep",
+    "trust",
+    "private",
+)
 _RESERVED = (".json", ".md", ".toml")
 
 
@@ -107,6 +118,7 @@ def _image(name: str, table: object, shared: _Shared, where: str) -> Image:
         constraint=values.constraint(values.text(table, "constraint", where), where),
         since=values.since(table.get("since"), where),
         frozen=values.flag(table, "frozen", where),
+        keep=values.flag(table, "keep", where),
         private=values.flag(table, "private", where),
         trust=read_trust(table["trust"], f"{where} trust") if "trust" in table else shared.trust,
         address=shared.address,

@@ -27,6 +27,7 @@ class Image:
     constraint: "re.Pattern[str] | None" = None
     since: Since = None
     frozen: bool = False
+    keep: bool = False
     trust: Trust | None = None
     private: bool = False
     address: str = ADDRESS
