@@ -173,8 +173,11 @@ class TestTheLengthOfABlob:
         host = raw(head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
         for file in index.rglob("index.json"):
             file.write_text(file.read_text().replace('"upstream": "localhost', '"upstream": "' + host + '", "was": "'))
-        head_lines, _ = exchange(serve(), b"GET /v2/never/blobs/sha256:" + HELLO)
+        client = serve()
+        head_lines, _ = exchange(client, b"GET /v2/never/blobs/sha256:" + HELLO)
         assert sum(line.startswith((b"content-length:", b"transfer-encoding:")) for line in head_lines) == 1
+        answer = client.get(f"/v2/never/blobs/sha256:{HELLO.decode()}")
+        assert answer.status_code == 502 or (answer.status_code, answer.content) == (200, b"hello")
 
     def test_what_follows_the_stated_length_reaches_nobody(self, index: Path, serve: Serve, raw: Raw) -> None:
         host = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n")

@@ -1,6 +1,7 @@
 """What goes through to upstream, and what comes out of it: what is named here, and nothing else."""
 
 import re
+import socket
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -134,6 +135,20 @@ class TestAQuery:
         (asked, *_) = upstream.requests.matching("/v2/")
         assert asked.query == {"last": value, "artifactType": value}
         assert asked.path == f"/v2/chainguard/postgres/{path}"
+
+    @pytest.mark.parametrize("path", LISTS)
+    def test_of_a_client_that_is_none_by_the_letter_goes_upstream_as_one(
+        self, client: httpx.Client, upstream: ExampleUpstream, path: str
+    ) -> None:
+        """As a client writes it that escapes nothing; httpx would."""
+        with socket.create_connection((client.base_url.host, client.base_url.port or 80), 20) as connection:
+            line = b"GET /v2/postgres/" + path.encode() + b'?last=a"b<c>d|e^f`g{h}\\i%zz'
+            connection.sendall(line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            while connection.recv(65536):
+                pass
+        (asked, *_) = upstream.requests.matching("/v2/")
+        assert re.fullmatch(rb"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]+", asked.query_string)
+        assert asked.query["last"].startswith('a"b<c>d|e^f`g{h}\\i')
 
     @pytest.mark.parametrize("path", LISTS)
     @pytest.mark.parametrize(

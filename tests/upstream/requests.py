@@ -14,14 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class Request:
     """`status` is None as long as there is no answer; `sent` counts the bytes of its body.
 
-    `headers` are all that came, by their names in lower case; `authorization`, `range` and `user_agent` are None where
-    there was none. `body` is of requests other than GET and HEAD.
+    `query_string` is the query as it came. `headers` are all, by their names in lower case; `authorization`, `range`
+    and `user_agent` are None where there was none. `body` is of requests other than GET and HEAD.
     """
 
     side: str
     method: str
     path: str
     query: dict[str, str]
+    query_string: bytes
     authorization: str | None
     range: str | None
     user_agent: str | None
@@ -92,6 +93,7 @@ class Recorder:
                 side=self._side,
                 method=scope["method"],
                 path=scope["path"],
+                query_string=scope["query_string"],
                 query=dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True)),
                 authorization=headers.get("authorization"),
                 range=headers.get("range"),
