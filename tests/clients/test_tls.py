@@ -105,16 +105,16 @@ def test_a_long_name_and_a_long_tag_pass(web: httpx.Client, upstream: ExampleUps
 
 def test_the_long_address_of_a_blob_passes(web: httpx.Client, upstream: ExampleUpstream) -> None:
     location = f"http://{upstream.cdn_host}/blob?signature={'s' * 6000}"
-    layer = large(upstream)
+    layer = large(upstream, "addressed")
     upstream.inject(Fault(redirect(location), path="/blobs/"))
-    answer = web.get(f"/v2/large/blobs/{layer}")
+    answer = web.get(f"/v2/addressed/blobs/{layer}")
     assert (answer.status_code, answer.headers["location"]) == (307, location)
 
 
 def test_a_blob_streams_through_no_faster_than_the_client_reads(web: httpx.Client, upstream: ExampleUpstream) -> None:
-    layer = large(upstream)
+    layer = large(upstream, "streamed")
     in_pieces = Fault(Slow(1 << 20, 0), path="/blobs/", times=None)
-    with sending_blobs(upstream, in_pieces), web.stream("GET", f"/v2/large/blobs/{layer}") as answer:
+    with sending_blobs(upstream, in_pieces), web.stream("GET", f"/v2/streamed/blobs/{layer}") as answer:
         assert answer.headers["content-length"] == str(len(LARGE))
         pieces = answer.iter_raw()
         received = hashlib.sha256(next(pieces))
@@ -127,18 +127,18 @@ def test_a_blob_streams_through_no_faster_than_the_client_reads(web: httpx.Clien
 
 
 def test_a_range_of_a_blob_passes(web: httpx.Client, upstream: ExampleUpstream) -> None:
-    layer = large(upstream)
+    layer = large(upstream, "ranged")
     with sending_blobs(upstream):
-        answer = web.get(f"/v2/large/blobs/{layer}", headers={"Range": "bytes=16-31"})
+        answer = web.get(f"/v2/ranged/blobs/{layer}", headers={"Range": "bytes=16-31"})
     assert (answer.status_code, answer.content) == (206, LARGE[16:32])
     assert answer.headers["content-range"] == f"bytes 16-31/{len(LARGE)}"
 
 
 def test_a_blob_that_breaks_off_breaks_off_for_the_client(web: httpx.Client, upstream: ExampleUpstream) -> None:
-    layer = large(upstream)
+    layer = large(upstream, "broken")
     cut = Fault(Truncate(1 << 20), path="/blobs/", times=None)
     with sending_blobs(upstream, cut), pytest.raises(httpx.RemoteProtocolError):
-        web.get(f"/v2/large/blobs/{layer}")
+        web.get(f"/v2/broken/blobs/{layer}")
 
 
 def test_metrics_are_not_for_the_public(web: httpx.Client) -> None:
@@ -159,10 +159,10 @@ def test_the_scheme_and_the_address_of_the_client_are_passed_on_and_cannot_be_cl
         assert (seen["scheme"], seen["client"]) == ("https", "127.0.0.1")
 
 
-def large(upstream: ExampleUpstream) -> str:
-    """The digest of a blob of 64 MB in the repository `large`."""
+def large(upstream: ExampleUpstream, name: str) -> str:
+    """The digest of a blob of 64 MB in a repository that no other test uses: where blobs are is remembered."""
     upstream.requests.clear()
-    return upstream.store("large").push(blob(LARGE, "application/octet-stream"))
+    return upstream.store(name).push(blob(LARGE, "application/octet-stream"))
 
 
 @contextlib.contextmanager
@@ -170,6 +170,8 @@ def sending_blobs(upstream: ExampleUpstream, *faults: Fault) -> Iterator[None]:
     """The upstream sends blobs itself, with these faults."""
     upstream.options.redirect_blobs = False
     upstream.inject(*faults)
-    yield
-    upstream.options.redirect_blobs = Options.redirect_blobs
-    upstream.faults.clear()
+    try:
+        yield
+    finally:
+        upstream.options.redirect_blobs = Options.redirect_blobs
+        upstream.faults.clear()
