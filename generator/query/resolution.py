@@ -11,7 +11,7 @@ from generator.query.reference import Reference, closest
 from generator.record.index import Build, ImageIndex
 from generator.record.tags import exact_tag, line_tags, unique_tags, version_of
 
-Rule = Literal["digest", "platform", "track", "unique", "exact", "line"]
+Rule = Literal["digest", "platform", "retracted", "track", "unique", "exact", "line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ def resolve(index: ImageIndex, wanted: Reference, constraint: "re.Pattern[str] |
     """
     if wanted.digest:
         return _held(index, wanted)
+    if retracted := index.retracted.get(wanted.tag):
+        build = next(build for build in reversed(index.builds) if build.digest == retracted.digest)
+        why = f"a tag that was wrong, in no list any more, and still answered: {retracted.reason}"
+        tags = tags_of(index, build.digest)
+        return Resolution(index.name, index.repository, build.digest, "retracted", why, tags, build)
     digest = _tagged(index, wanted)
     try:
         rule, why, build = _why(index, wanted.tag, digest, constraint)
@@ -84,6 +89,10 @@ def tags_of(index: ImageIndex, digest: str) -> tuple[str, ...]:
 def _tagged(index: ImageIndex, wanted: Reference) -> str:
     if wanted.tag in index.tracks:
         return index.tracks[wanted.tag].digest
+    if gone := index.gone.get(wanted.tag):
+        raise ConfigurationError(
+            f"{wanted} is gone: upstream no longer has {gone.digest}, since {gone.since:%Y-%m-%d} at the latest"
+        )
     if wanted.tag not in index.tags:
         known = {*index.tags, *index.tracks}
         raise ConfigurationError(f"{index.name} has no tag {printable(wanted.tag)}{closest(wanted.tag, known)}")

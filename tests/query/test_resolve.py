@@ -198,3 +198,20 @@ def test_capitals_make_no_difference_to_a_digest_or_to_what_is_near(several: Mad
     for asked in (OLD.digest.upper().replace("SHA", "sha"), OLD.digest[7:19].upper(), f"demo@{OLD.digest.upper()}"):
         assert ask("resolve", asked, index=several.folder)["build"]["digest"] == OLD.digest
     assert "the index has no image DEMO; the closest: demo" in refused("resolve", "DEMO:1", index=several.folder)
+
+
+def test_a_retracted_tag_is_told_with_its_reason(demo: Made) -> None:
+    retracted = {"9-202601010000": {"digest": OLD.digest, "reason": "its build is of 1.27.3-r0, not of 9"}}
+    edit(demo.folder / "demo/index.json", lambda d: d.update(retracted=retracted))
+    found = ask("resolve", "demo:9-202601010000", index=demo.folder)
+    assert (found["rule"], found["build"]["digest"]) == ("retracted", OLD.digest)
+    assert found["why"].endswith("still answered: its build is of 1.27.3-r0, not of 9")
+
+
+def test_what_is_gone_is_told_with_since_when(demo: Made) -> None:
+    gone = {"7": {"digest": OLD.digest, "since": "2026-03-01T00:00:00Z"}}
+    edit(demo.folder / "demo/index.json", lambda d: d.update(gone=gone))
+    edit(demo.folder / "demo/index.json", lambda d: d["builds"][0].update(gone="2026-03-01T00:00:00Z"))
+    message = f"demo:7 is gone: upstream no longer has {OLD.digest}, since 2026-03-01 at the latest"
+    assert refused("resolve", "demo:7", index=demo.folder) == message
+    assert "gone       2026-03-01 00:00 UTC" in run("resolve", OLD.digest, index=demo.folder).output

@@ -49,6 +49,8 @@ def _facts(found: Resolution) -> Iterator[tuple[str, object]]:
     yield "why", found.why
     yield "made", f"{build.created:%Y-%m-%d %H:%M} UTC" if build.created else "unknown"
     yield "seen", f"{build.seen:%Y-%m-%d %H:%M} UTC, on {build.track}"
+    if build.gone:
+        yield "gone", f"{build.gone:%Y-%m-%d %H:%M} UTC: upstream no longer has it"
     yield "platforms", ", ".join(build.platforms) or "none"
     yield "SBOM", f"{build.sbom.format}, {build.sbom.kind}{_signer(build)}" if build.sbom else "none"
     yield "digest", found.digest
