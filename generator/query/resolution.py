@@ -42,11 +42,6 @@ def resolve(index: ImageIndex, wanted: Reference, constraint: "re.Pattern[str] |
     """
     if wanted.digest:
         return _held(index, wanted)
-    if retracted := index.retracted.get(wanted.tag):
-        build = next(build for build in reversed(index.builds) if build.digest == retracted.digest)
-        why = f"a tag that was wrong, in no list any more, and still answered: {retracted.reason}"
-        tags = tags_of(index, build.digest)
-        return Resolution(index.name, index.repository, build.digest, "retracted", why, tags, build)
     digest = _tagged(index, wanted)
     try:
         rule, why, build = _why(index, wanted.tag, digest, constraint)
@@ -89,6 +84,8 @@ def tags_of(index: ImageIndex, digest: str) -> tuple[str, ...]:
 def _tagged(index: ImageIndex, wanted: Reference) -> str:
     if wanted.tag in index.tracks:
         return index.tracks[wanted.tag].digest
+    if wanted.tag in index.retracted:
+        return index.retracted[wanted.tag].digest
     if gone := index.gone.get(wanted.tag):
         raise ConfigurationError(
             f"{wanted} is gone: upstream no longer has {gone.digest}, since {gone.since:%Y-%m-%d} at the latest"
@@ -101,6 +98,9 @@ def _tagged(index: ImageIndex, wanted: Reference) -> str:
 
 def _why(index: ImageIndex, tag: str, digest: str, constraint: "re.Pattern[str] | None") -> tuple[Rule, str, Build]:
     of_digest = [build for build in index.builds if build.digest == digest]
+    if retracted := index.retracted.get(tag):
+        why = f"a tag that was wrong, in no list any more, and still answered: {retracted.reason}"
+        return "retracted", why, of_digest[-1]
     if tag in index.tracks:
         build = next(build for build in of_digest if build.track == tag)
         return "track", f"the upstream's own tag, which moved to this build on {build.seen:%Y-%m-%d}", build
