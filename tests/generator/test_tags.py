@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from generator.record.index import Build, Gone
-from generator.record.merge import merge_builds
+from generator.record.index import Build, Gone, ImageIndex
+from generator.record.merge import image_index, merge_builds
 from generator.record.tags import Tagged, tag, unique_tags, version_of
 
 MINUTE = timedelta(minutes=1)
@@ -369,3 +369,40 @@ def test_what_was_recorded_of_a_build_stays_and_only_the_unknown_is_filled_in() 
     unknown = build(None, name="x")
     assert merge_builds([unknown], [other]) == (other,)
     assert merge_builds([unknown], [build(None, at(9), name="x")]) == (unknown,)
+
+
+@given(histories, st.data())
+def test_a_unique_tag_never_moves_whatever_is_corrected_or_gone_meanwhile(
+    builds: list[Build], data: st.DataObject
+) -> None:
+    """It is in one of tags, retracted and gone, at the digest at which it ever was; and done again nothing changes."""
+    tracks = {each.track for each in builds}
+    before: ImageIndex | None = None
+    changes = st.tuples(st.integers(0, len(builds) - 1), st.sampled_from(VERSIONS), st.booleans())
+    for place, version, is_away in data.draw(st.lists(changes, min_size=1, max_size=6)):
+        purl = "pkg:apk/wolfi/demo@1" if version else None
+        builds[place] = replace(builds[place], version=version, purl=purl, gone=GONE if is_away else None)
+        now = recorded(builds, tracks, before)
+        if before:
+            given_ = {name for each in before.builds for name in unique_tags(each)} & before.digests.keys()
+            assert {name: before.digests[name] for name in given_}.items() <= now.digests.items()
+            assert before.retracted.keys() <= now.digests.keys()
+        assert recorded(builds, tracks, now) == now
+        assert not now.tags.keys() & now.retracted.keys()
+        assert not {each.digest for each in builds if each.gone} & set(now.tags.values())
+        before = now
+
+
+def recorded(builds: Iterable[Build], tracks: Iterable[str], before: ImageIndex | None) -> ImageIndex:
+    ordered = merge_builds((), builds)
+    index, _ = image_index(
+        name="demo",
+        repository="example.com/demo",
+        auth=None,
+        tracks={},
+        watched=tuple(tracks),
+        builds=ordered,
+        before=before,
+        constraint=None,
+    )
+    return index
