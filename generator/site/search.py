@@ -1,6 +1,6 @@
 """What the search of the site reads: small files, of which a question needs one or two.
 
-`-/search/images.json`      every image, by number: [folder, name, package, version, tag, builds]
+`-/search/images.json`      every image, by number: [folder, name, repository, package, version, builds]
 `-/search/versions/N.json`  versions that begin with the number N (or `other`): {version: [image, …]}
 `-/search/digests/XX.json`  by the first 12 digits of builds and their platforms: {digits: [[image, build, platform]]}
 `-/search/packages.json`    every package's name

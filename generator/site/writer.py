@@ -165,7 +165,7 @@ class SharedPages:
         self.write("-/search/index.html", render.search())
         self.write("-/feed.atom", render.feed("-/feed.atom", "", None, self._news))
         images = [
-            (image_folder(name), name, of.package or "", of.version or "", of.tag or "", of.builds)
+            (image_folder(name), name, of.repository, of.package or "", of.version or "", of.builds)
             for name, of in self._written
         ]
         for path, content in self._search.files(images):

@@ -21,7 +21,11 @@ function bucket(name) {
   return (value & 0xff).toString(16).padStart(2, "0");
 }
 
-const image = ([folder, name, main, version, tag, builds], number) => ({ number, folder, name, main, version, tag, builds });
+const image = ([folder, name, repository, main, version, builds], number) => ({ number, folder, name, repository, main, version, builds });
+/** Whether a word is an image, by its name here or its repository upstream. */
+const is = (of, word) => of.name === word || of.repository === word;
+/** Whether it is one, or a part of its name or of its package's. */
+const isNamed = (of, word) => is(of, word) || of.name.includes(word) || of.main.toLowerCase().includes(word);
 const major = (version) => /^(?:[0-9]+:)?([0-9]{1,4})(?![0-9])/.exec(version)?.[1] ?? "other";
 
 /** As people paste it: a whole command, an address before the name, `name:tag`, `name@digest`, `name=version`. */
@@ -64,7 +68,7 @@ async function findVersions(given, images) {
       if (!each.startsWith(wanted)) continue;
       for (const number of numbers) {
         const of = images[number];
-        if (rest.every((word) => of.name.includes(word) || of.main.toLowerCase().includes(word))) {
+        if (rest.every((word) => isNamed(of, word))) {
           if (!found.has(number)) found.set(number, { image: of, wanted, versions: [] });
           found.get(number).versions.push(each);
         }
@@ -82,7 +86,7 @@ async function findVersions(given, images) {
 /** A tag that is no version's beginning, such as 1.27.4-dev, of the image that is named with it. */
 async function findTags(given, images) {
   if (given.length !== 2) return [];
-  const of = images.find((each) => each.name === given[0] && each.builds);
+  const of = images.find((each) => is(each, given[0]) && each.builds);
   if (!of) return [];
   const { tags, retracted = {}, gone = {}, builds } = await load(`${base}${of.folder}index.json`);
   const tag = given[1];
@@ -273,15 +277,15 @@ addEventListener("DOMContentLoaded", () => {
   async function find(query) {
     const given = words(query, address);
     const images = (await data("images.json")).map(image);
-    const named = images.filter((of) => given.every((word) => of.name.includes(word) || of.main.toLowerCase().includes(word)));
-    named.sort((a, b) => (b.name === given[0]) - (a.name === given[0]) || natural(a.name, b.name));
+    const named = images.filter((of) => given.every((word) => isNamed(of, word)));
+    named.sort((a, b) => is(b, given[0]) - is(a, given[0]) || natural(a.name, b.name));
     const [digests, versions, tags, packages] = await Promise.all([
       findDigests(given, images),
       findVersions(given, images),
       findTags(given, images),
       findPackages(given, images),
     ]);
-    versions.sort((a, b) => given.includes(b.image.name) - given.includes(a.image.name) || natural(a.image.name, b.image.name));
+    versions.sort((a, b) => given.some((word) => is(b.image, word)) - given.some((word) => is(a.image, word)) || natural(a.image.name, b.image.name));
     const parts = [];
     if (tags.length) parts.push(section("Tag", element("ul", { class: "hits" }, ...tags.map(tagRow))));
     if (digests.length) parts.push(section("Digest", element("ul", { class: "hits" }, ...(await Promise.all(digests.slice(0, SHOWN.digests).map(digestRow))))));
