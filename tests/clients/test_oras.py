@@ -20,7 +20,9 @@ def test_gets_the_index_of_a_version_and_of_its_digest(oras: Oras, served: Serve
 
 def test_pulls_and_unpacks_every_platform(oras: Oras, served: Served, tmp_path: Path) -> None:
     client = oras.client("insecure")
-    for child in client.get_manifest(f"{served.host}/{IMAGE}:{VERSION}")["manifests"]:
+    children = client.get_manifest(f"{served.host}/{IMAGE}:{VERSION}")["manifests"]
+    assert {child["platform"]["architecture"] for child in children} == {"amd64", "arm64"}
+    for child in children:
         folder = tmp_path / child["platform"]["architecture"]
         client.pull(f"{served.host}/{IMAGE}@{child['digest']}", outdir=str(folder))
         assert b"nginx 1.27.4-r2" in (folder / "usr" / "bin" / "nginx").read_bytes()
