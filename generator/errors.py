@@ -47,10 +47,6 @@ class NotFoundError(UpstreamError):
     """The registry says that there is no such thing (404)."""
 
 
-class RefusedError(UpstreamError):
-    """The registry or its token endpoint does not let it be read by who asks (401, 403)."""
-
-
 class NotSupportedError(UpstreamError):
     """The registry does not know this kind of request (400, 405, 406, 501)."""
 
@@ -63,5 +59,13 @@ class TransientError(UpstreamError):
         self.retry_after = retry_after
 
 
+class RefusedError(UpstreamError):
+    """The registry does not let it be read (401, 403)."""
+
+
+class BudgetError(TransientError):
+    """An image has had all the time that it may take of one refresh."""
+
+
 class UntrustedError(UpstreamError):
-    """The answer contradicts its digest or size, or exceeds a bound."""
+    """The answer contradicts its digest or size, exceeds a bound, or leads where it may not."""

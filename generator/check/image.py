@@ -18,7 +18,7 @@ from generator.record.packages import compact, expand
 from generator.record.tags import moment
 from generator.reference import Repository
 from generator.trust.policy import Identity, Signer, Trust
-from generator.upstream.auth import Realm
+from generator.upstream.challenge import Realm
 from generator.upstream.manifest import INDEXES, MANIFESTS
 
 

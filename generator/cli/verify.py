@@ -18,7 +18,7 @@ from generator.resolve.verification import verify as verify_build
 from generator.trust.loading import load_verifiers
 from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
-from generator.upstream.auth import Realm
+from generator.upstream.challenge import Realm
 from generator.upstream.credentials import CredentialStore
 
 

@@ -19,7 +19,7 @@ from generator.record.merge import derived_again
 from generator.record.store import Store
 from generator.refresh.recorder import Recorder
 from generator.upstream import Client, Connections, Limits
-from generator.upstream.auth import Realm
+from generator.upstream.challenge import Realm
 
 FILE = "checked.json"
 

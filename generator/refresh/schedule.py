@@ -19,7 +19,7 @@ from generator.refresh.recorder import Recorder
 from generator.refresh.tasks import Tasks
 from generator.trust.policy import Verifier
 from generator.upstream import Client, Connections, Limits
-from generator.upstream.auth import Realm
+from generator.upstream.challenge import Realm
 from generator.upstream.credentials import CredentialStore
 
 _CHECKPOINT = 50

@@ -10,7 +10,6 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import oras.container
 import oras.provider
 import requests
-import tenacity
 
 from generator.document import decode
 from generator.errors import (
@@ -24,28 +23,21 @@ from generator.errors import (
 )
 from generator.reference import Repository, is_digest
 from generator.upstream import history
-from generator.upstream.auth import Realm, RepositoryAuth
-from generator.upstream.connections import Connections
+from generator.upstream.auth import RepositoryAuth
+from generator.upstream.budget import Budget
+from generator.upstream.challenge import Realm
 from generator.upstream.credentials import CredentialStore
+from generator.upstream.limits import Limits
 from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
-from generator.upstream.response import bounded, date, drain, reason
+from generator.upstream.retries import retrying
+from generator.upstream.transport import Connections
+from generator.upstream.transport.deadline import within
+from generator.upstream.transport.response import bounded, date, drain, reason
 
 T = TypeVar("T")
 
 _PAGES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what an upstream may cost: sizes in bytes, times in seconds."""
-
-    manifest: int = 4 * 1024 * 1024
-    blob: int = 64 * 1024 * 1024
-    connect: float = 10.0
-    read: float = 30.0
-    attempts: int = 5
-    backoff: float = 0.5
-    patience: float = 60.0
+_REFERRERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +79,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         timeout = (limits.connect, limits.read)
         self.auth = RepositoryAuth(connections, repository, timeout, realm, credentials)
         self.connections = connections
+        self._budget = Budget(limits.image)
+        self._answers_head = False
 
     @property
     def realm(self) -> Realm | None:
@@ -94,12 +88,23 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         return self.auth.realm
 
     def head(self, tag: str) -> Head:
-        """Where `tag` points now; a registry that does not say in a HEAD is asked for the manifest."""
-        response, _ = self._get(self._manifest_url(tag), 0, f"tag {tag}", method="HEAD", accept=ACCEPT)
+        """Where `tag` points now; a registry that does not say in a HEAD, or refuses it, is asked for the manifest."""
+        try:
+            response, _ = self._get(self._manifest_url(tag), 0, f"tag {tag}", method="HEAD", accept=ACCEPT)
+        except (NotFoundError, NotSupportedError, RefusedError):
+            if self._answers_head:
+                raise
+            return self._head_by_get(tag)
+        self._answers_head = True
         digest = response.headers.get("Docker-Content-Digest", "")
         if not is_digest(digest):
             digest = self._fetch(tag).digest
         return Head(digest, date(response))
+
+    def _head_by_get(self, tag: str) -> Head:
+        what = f"tag {tag}"
+        response, body = self._get(self._manifest_url(tag), self.limits.manifest, what, accept=ACCEPT)
+        return Head(f"sha256:{hashlib.sha256(body).hexdigest()}", date(response))
 
     def manifest(self, reference: str | Descriptor) -> Fetched:
         """The manifest of a tag or digest, or of a descriptor and then of its size too.
@@ -136,11 +141,11 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
                 response, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
                 found += decode(body, Manifest, f"{self.repository}: {what}").manifests
                 following = _following(url, response)
-                if following == url:
+                if following == url or len(found) > _REFERRERS:
                     break
                 url = following
             return tuple(found)
-        except TransientError:
+        except (TransientError, UntrustedError, RefusedError):
             raise
         except UpstreamError:
             # 404 where the API is unknown, by the specification; registries say 400, 405 or 406 too.
@@ -217,9 +222,10 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
     ) -> tuple[requests.Response, bytes]:
         """One exchange: the answer and its body of at most `limit` bytes."""
         try:
-            response = self.do_request(url, method, headers={"Accept": accept}, stream=True)
-            with response:
-                body = bounded(response, limit, what)
+            with self._budget.spending(self.limits.time_for(limit), what) as seconds, within(seconds):
+                response = self.do_request(url, method, headers={"Accept": accept}, stream=True)
+                with response:
+                    body = bounded(response, limit, what, seconds)
         except requests.TooManyRedirects:
             raise UpstreamError(f"{what}: redirected too often") from None
         except (requests.RequestException, OSError) as error:
@@ -228,26 +234,14 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
 
     def _persist(self, read: Callable[[], T], what: str) -> T:
         """Tries again what failed in passing, no sooner than `Retry-After` says and within the limits."""
-        limits = self.limits
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientError),
-            stop=tenacity.stop_any(
-                _Attempts(limits.attempts),
-                tenacity.stop_before_delay(limits.patience),
-                tenacity.stop_when_event_set(self.connections.stopping),
-            ),
-            sleep=tenacity.sleep_using_event(self.connections.stopping),
-            wait=_wait(tenacity.wait_random_exponential(limits.backoff, max=10.0)),
-            reraise=True,
-        )
         try:
-            return retrying(read)
-        except MalformedError:
-            raise
+            return retrying(self.limits, self.connections.stopping)(read)
         except RefusedError as error:
-            raise RefusedError(f"{self.repository}: {error}; {self.auth.asked_as}") from None
+            raise RefusedError(f"{self.repository}: {self.auth.hide(str(error))}; {self.auth.asked_as}") from None
+        except MalformedError as error:
+            raise MalformedError(self.auth.hide(str(error))) from None
         except UpstreamError as error:
-            raise type(error)(f"{self.repository}: {error}") from None
+            raise type(error)(f"{self.repository}: {self.auth.hide(str(error))}") from None
 
     def _url(self, endpoint: str) -> str:
         """Of what oras has no words for."""
@@ -278,27 +272,6 @@ def _verify(body: bytes, digest: str, size: int | None, what: str) -> None:
     algorithm, _, expected = digest.partition(":")
     if hashlib.new(algorithm, body).hexdigest() != expected:
         raise UntrustedError(f"{what}: the content does not have the digest {digest}")
-
-
-class _Attempts(tenacity.stop.stop_base):
-    """Stops after so many attempts; of one that ended with being asked to wait, only the time counts."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        self._left -= not _asked(retry_state)
-        return self._left <= 0
-
-
-def _wait(backoff: tenacity.wait.wait_base) -> Callable[[tenacity.RetryCallState], float]:
-    return lambda state: max(_asked(state), backoff(state))
-
-
-def _asked(state: tenacity.RetryCallState) -> float:
-    """The seconds that the upstream has asked to wait."""
-    error = state.outcome.exception() if state.outcome else None
-    return error.retry_after or 0.0 if isinstance(error, TransientError) else 0.0
 
 
 def _iso(at: datetime) -> str:

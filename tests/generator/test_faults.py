@@ -16,9 +16,9 @@ import urllib3
 from generator.errors import NotFoundError, TransientError, UntrustedError, UpstreamError
 from generator.reference import Repository
 from generator.upstream import Client, Connections
-from generator.upstream.auth import Realm
-from generator.upstream.pauses import Pauses
-from generator.upstream.response import bounded, date
+from generator.upstream.challenge import Realm
+from generator.upstream.transport.pauses import Pauses
+from generator.upstream.transport.response import bounded, date
 from tests.generator.conftest import ALWAYS, QUICK, Expected, Index
 from tests.upstream import (
     Answer,
@@ -441,16 +441,15 @@ def test_the_cdn_never_sees_a_token(nginx: Index) -> None:
     assert {request.status for request in cdn} == {200}
 
 
-def test_stored_credentials_are_never_used(
+def test_the_credentials_of_a_netrc_file_are_never_used(
     upstream: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    (home / ".docker").mkdir(parents=True)
+    home.mkdir()
     for host in ("localhost", "127.0.0.1"):
         with (home / ".netrc").open("a") as netrc:
             netrc.write(f"machine {host} login me password secret\n")
-    (home / ".docker" / "config.json").write_text(f'{{"auths": {{"{upstream.host}": {{"auth": "bWU6c2VjcmV0"}}}}}}')
-    for variable, value in {"HOME": home, "NETRC": home / ".netrc", "DOCKER_CONFIG": home / ".docker"}.items():
+    for variable, value in {"HOME": home, "NETRC": home / ".netrc", "DOCKER_CONFIG": home}.items():
         monkeypatch.setenv(variable, str(value))
     Index(upstream, tmp_path / "index", NOW).refresh()
     sent = {request.authorization for request in upstream.requests}

@@ -19,7 +19,8 @@ from generator.resolve.formats.cyclonedx import read_cyclonedx
 from generator.resolve.formats.slsa import read_slsa
 from generator.resolve.formats.spdx import read_spdx
 from generator.resolve.main_package import main_package
-from generator.upstream.auth import Realm, _token
+from generator.upstream.auth import _token
+from generator.upstream.challenge import Realm
 from generator.upstream.history import parse_page
 from generator.upstream.manifest import OCI_INDEX, OCI_MANIFEST, parse_manifest, parse_time
 from tests.generator.attaching import CYCLONEDX, PACKAGES, ExampleImage, apko_of, bundle, cyclonedx_of, in_toto, spdx_of

@@ -1,0 +1,143 @@
+"""Where an upstream may send the generator, and what goes there."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generator.errors import TransientError, UntrustedError
+from generator.reference import Repository
+from generator.upstream import Client, Connections
+from generator.upstream.transport import addresses
+from tests.generator.conftest import QUICK, Index
+from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel, redirect
+
+PUBLIC = "https://cgr.dev/v2/"
+INSIDE = [
+    "https://10.0.0.1/", "https://192.168.1.1/", "https://127.0.0.1/", "https://localhost/", "https://a.localhost/",
+    "https://169.254.169.254/", "https://2852039166/", "https://0xa9fea9fe/", "https://127.1/", "https://0177.0.0.1/",
+    "https://[::1]/", "https://[fd00::1]/", "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/", "https://0.0.0.0/",
+    "https://[64:ff9b::a9fe:a9fe]/", "https://100.64.0.1/", "https://224.0.0.1/", "https://10.0.0.1./",
+]  # fmt: skip
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What names resolve to."""
+    known = {"cgr.dev": ["8.8.8.8"]}
+
+    def look_up(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if host not in known:
+            raise OSError
+        return [(0, 0, 0, "", (address, 0)) for address in known[host]]
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    return known
+
+
+@pytest.mark.parametrize("by_proxy", [False, True])
+@pytest.mark.parametrize("url", INSIDE)
+def test_a_public_registry_leads_into_no_private_network(names: dict[str, list[str]], url: str, by_proxy: bool) -> None:
+    with pytest.raises(UntrustedError, match=r"is sent on from cgr\.dev to "):
+        addresses.judge(url, PUBLIC, by_proxy=by_proxy)
+
+
+def test_every_address_of_a_name_is_judged(names: dict[str, list[str]]) -> None:
+    names["cdn.example"] = ["8.8.4.4", "10.0.0.1"]
+    with pytest.raises(UntrustedError, match=r"to cdn\.example, which is an address of a private network"):
+        addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
+
+
+def test_a_public_name_is_followed(names: dict[str, list[str]]) -> None:
+    names["cdn.example"] = ["8.8.4.4", "2606:4700::1111"]
+    addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
+
+
+def test_a_private_registry_may_lead_within_its_network(names: dict[str, list[str]]) -> None:
+    names |= {"registry.corp": ["10.0.0.1"], "blobs.corp": ["10.0.0.2"]}
+    addresses.judge("https://blobs.corp/", "https://registry.corp/", by_proxy=False)
+    with pytest.raises(UntrustedError):
+        addresses.judge("https://127.0.0.1/", "https://registry.corp/", by_proxy=False)
+    with pytest.raises(UntrustedError):
+        addresses.judge("https://169.254.169.254/", "https://registry.corp/", by_proxy=False)
+
+
+def test_names_are_the_proxy_s_where_there_is_one(names: dict[str, list[str]]) -> None:
+    names.clear()
+    addresses.judge("https://cdn.example/", PUBLIC, by_proxy=True)
+    with pytest.raises(TransientError, match="has no address"):
+        addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
+
+
+def test_https_leads_to_https_only(names: dict[str, list[str]]) -> None:
+    with pytest.raises(UntrustedError, match="from https to http"):
+        addresses.judge("http://cgr.dev/v2/", PUBLIC, by_proxy=False)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ExampleUpstream]:
+    with ExampleUpstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
+    running.requests.clear()
+    yield running
+    running.faults.clear()
+
+
+@pytest.fixture
+def client(upstream: ExampleUpstream) -> Iterator[Client]:
+    with Connections(4) as connections:
+        yield Client(Repository.parse(upstream.repository("nginx")), connections, replace(QUICK, attempts=1))
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "file", "gopher", "javascript"])
+def test_other_schemes_are_not_followed(upstream: ExampleUpstream, client: Client, scheme: str) -> None:
+    upstream.inject(Fault(redirect(f"{scheme}://127.0.0.1/x"), path="/manifests/", times=None))
+    with pytest.raises(TransientError, match="InvalidSchema"):
+        client.manifest("latest")
+
+
+def test_a_token_endpoint_s_redirect_is_not_followed(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    upstream.inject(Fault(redirect(f"http://{upstream.cdn_host}/inside"), path="/token", times=None))
+    (error,) = Index(upstream, tmp_path, "[images.nginx]\n").refresh()["nginx"].errors
+    assert "redirected, which no token endpoint may do" in error
+    assert upstream.requests.count("/inside") == 0
+
+
+def test_the_digest_that_was_asked_for_counts_and_not_the_one_that_is_stated(
+    upstream: ExampleUpstream, client: Client
+) -> None:
+    digest = client.head("latest").digest
+    other = client.manifest("latest").manifest.manifests[0].digest
+    upstream.inject(Fault(Mislabel({"Docker-Content-Digest": other}), path="/manifests/sha256", times=None))
+    assert client.manifest(digest).digest == digest
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+def test_a_head_that_is_refused_is_made_good_by_the_manifest(
+    upstream: ExampleUpstream, client: Client, status: int
+) -> None:
+    digest = client.head("latest").digest
+    client._answers_head = False
+    upstream.inject(Fault(Answer(status), path="/manifests/latest", method="HEAD", times=None))
+    assert client.head("latest").digest == digest
+
+
+def test_a_track_that_is_missing_costs_no_second_request_where_heads_are_answered(
+    upstream: ExampleUpstream, tmp_path: Path
+) -> None:
+    index = Index(upstream, tmp_path, '[images.postgres]\nsince = "now"\n')
+    index.refresh()
+    upstream.requests.clear()
+    index.refresh()
+    assert upstream.requests.count("/manifests/latest-dev") == 1
+
+
+def test_a_503_while_looking_for_referrers_is_not_taken_for_none(upstream: ExampleUpstream, client: Client) -> None:
+    upstream.inject(Fault(Answer(503), path="/referrers/", times=None))
+    with pytest.raises(TransientError, match="503"):
+        client.referrers(client.head("latest").digest)
