@@ -98,9 +98,9 @@ class Server:
         client = self._client = Client(settings.timeout)
         upstream = Upstream(client, settings.timeout, settings.manifest_limit)
         manifests = Manifests(upstream, settings.manifest_cache)
-        passthrough = None
+        relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
-            passthrough = Passthrough(current, client, settings.public_url, settings.timeout)
+            passthrough = Passthrough(current, client, relays, settings.public_url, settings.timeout)
         self._is_private = passthrough is not None
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
@@ -110,7 +110,7 @@ class Server:
             upstream,
             manifests,
             self._prepared,
-            Relays(capacity()),
+            relays,
             guard,
             passthrough,
             public_url,

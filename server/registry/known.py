@@ -1,6 +1,7 @@
 """What the registry answers of tags, digests and lists that it knows: decided here alone."""
 
 import re
+from datetime import UTC
 from enum import Enum
 from urllib.parse import urlencode
 
@@ -49,7 +50,7 @@ def build(image: Image, tag: str) -> Build | None:
 
 
 def gone_since(since: Time) -> str:
-    return f"gone: upstream has it no longer since {since:%Y-%m-%dT%H:%M:%SZ}"
+    return f"gone: upstream has it no longer since {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def tag(request: Request, image: Image, tag: str, build: Build, base: str) -> RegistryResponse:

@@ -21,6 +21,7 @@ from ..index.repository import Repository
 from ..upstream import responses
 from ..upstream.client import Client
 from ..upstream.tokens import ANSWER_LIMIT, endpoint
+from .relays import Relays
 
 FORM_LIMIT = 64 * 1024
 _ASKED = ("account", "client_id", "offline_token")
@@ -51,9 +52,10 @@ class Passthrough:
     anonymous token is asked for.
     """
 
-    def __init__(self, current: Current, client: Client, public_url: str, timeout: float) -> None:
+    def __init__(self, current: Current, client: Client, relays: Relays, public_url: str, timeout: float) -> None:
         self._current = current
         self._client = client
+        self._relays = relays
         self._realm = f"{public_url.rstrip('/')}/token"
         self._service = public_url.partition("://")[2].rstrip("/")
         self._timeout = timeout
@@ -104,20 +106,24 @@ class Passthrough:
                 403, "DENIED", f"the index records no token endpoint of {home.host}; refresh an image from there first"
             )
         is_theirs = home.host == owner.host
-        fields |= {key: user for key in ("refresh_token", "username", "account") if fields.get(key)}
-        async with responses.call(home.host, self._timeout):
-            url = await endpoint(home, home.auth)
-            if is_form and is_theirs:
-                service = {"service": home.auth.service} if home.auth.service else {}
-                data = {**service, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
-                response = await self._client.send("POST", URL(home.auth.realm), data=data)
-            else:
-                url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
-                url = url.extend_query([("scope", scope) for scope in scopes])
-                encoded = b64encode(f"{user}:{basic[1]}".encode()).decode() if is_theirs and basic else ""
-                response = await self._client.send("GET", url, {"Authorization": f"Basic {encoded}"} if encoded else {})
-            is_labelled = is_theirs and home.host != self._current.index.home.host
-            return await self._answer(home, response, f"{home.host.replace(':', '_')}/" if is_labelled else "")
+        fields |= {
+            key: self._owner(fields[key])[1] for key in ("refresh_token", "username", "account") if key in fields
+        }
+        encoded = b64encode(f"{user}:{basic[1]}".encode()).decode() if is_theirs and basic else ""
+        headers = {"Authorization": f"Basic {encoded}"} if encoded else {}
+        with self._relays.slot():
+            async with responses.call(home.host, self._timeout):
+                url = await endpoint(home, home.auth)
+                if is_form and is_theirs:
+                    service = {"service": home.auth.service} if home.auth.service else {}
+                    data = {**service, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
+                    response = await self._client.send("POST", URL(home.auth.realm), data=data)
+                else:
+                    url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
+                    url = url.extend_query([("scope", scope) for scope in scopes])
+                    response = await self._client.send("GET", url, headers)
+                is_labelled = is_theirs and home.host != self._current.index.home.host
+                return await self._answer(home, response, f"{home.host.replace(':', '_')}/" if is_labelled else "")
 
     def _owner(self, secret: str) -> tuple[Repository, str]:
         """A repository of the registry that a user or a token belongs to, and its name or value there."""
