@@ -28,11 +28,14 @@ def build_names(builds: Iterable[Build]) -> dict[Key, str]:
     """
     names: dict[Key, str] = {}
     digests: dict[str, str] = {}
+    taken: set[str] = set()
     for build in builds:
         name = short(build.digest)
         if digests.setdefault(name, build.digest) != build.digest:
             name = build.digest.partition(":")[2]
-        names[build.key] = f"{name}-{build.track}" if name in names.values() else name
+        name = f"{name}-{build.track}" if name in taken else name
+        taken.add(name)
+        names[build.key] = name
     return names
 
 
