@@ -55,7 +55,7 @@ class ImageBefore:
 
 
 def new_builds(was: Revision, index: ImageIndex) -> tuple[Build, ...]:
-    """Those that were not recorded then; of an image that cannot be compared, all. Empty where nothing changed."""
+    """Those that were not recorded then, or are gone since; of an image that cannot be compared, all."""
     file = f"{index.name}/index.json"
     if was.is_unchanged(file):
         return ()
@@ -63,8 +63,12 @@ def new_builds(was: Revision, index: ImageIndex) -> tuple[Build, ...]:
         old = was.document(file, ImageIndex)
     except MalformedError:
         old = None
-    known = {build.key for build in old.builds} if old else set()
-    return tuple(build for build in index.builds if build.key not in known)
+    known = {build.key: build for build in old.builds} if old else {}
+    return tuple(
+        build
+        for build in index.builds
+        if build.key not in known or (build.gone is not None and known[build.key].gone is None)
+    )
 
 
 def _unlisted(was: Revision, wanted: Images | None, names: Iterable[str]) -> Iterator[Finding]:

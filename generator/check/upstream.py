@@ -119,13 +119,21 @@ def _build(each: _Asking, build: Build) -> list[Finding]:
         return []
     what = f"build {build.digest} ({build.track})"
     try:
-        problems = list((_learned if each.claim.are_new else _there)(each, build))
+        problems = list((_gone if build.gone else _learned if each.claim.are_new else _there)(each, build))
     except NotFoundError:
         problems = ["is not there: upstream has no such manifest"]
     except (UpstreamError, MalformedError) as error:
         each.failures += isinstance(error, TransientError)
         problems = [f"could not be asked for: {error}"]
     return [Finding(each.file, f"{what}: {problem}") for problem in problems]
+
+
+def _gone(each: _Asking, build: Build) -> Iterator[str]:
+    try:
+        each.client.manifest(build.digest)
+    except NotFoundError:
+        return
+    yield f"gone is {build.gone:%Y-%m-%dT%H:%M:%SZ}, should not be there: upstream has it"
 
 
 def _there(each: _Asking, build: Build) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.check.conftest import IMAGES
-from tests.check.edits import EVIL, plausible
+from tests.check.edits import EVIL, gone, plausible
 from tests.check.findings import check, notes, problems
 from tests.query.made import edit, git, run
 from tests.upstream import Answer, ExampleUpstream, Fault
@@ -114,3 +114,11 @@ def test_an_upstream_that_is_down_is_a_problem_and_not_asked_for_ever(own: Examp
     found = problems(tmp_path / "index", "--upstream")
     assert [line for line in found if "tracks.latest could not be asked for" in line]
     assert f"{NGINX}: 10 builds were not asked for after these failures" in found
+
+
+def test_a_build_that_is_gone_only_in_the_index_is_found_out(index: Path) -> None:
+    gone(index)
+    assert problems(index, "--against", "HEAD") == []
+    found = problems(index, "--against", "HEAD", "--upstream")
+    assert len(found) == 1
+    assert found[0].endswith(": gone is 2026-03-01T00:00:00Z, should not be there: upstream has it")
