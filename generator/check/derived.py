@@ -27,17 +27,17 @@ def check_derived(folder: Path, wanted: Images, files: Mapping[str, ImageFiles])
     stamps: dict[str, str] = {}
     for name, image in wanted.images.items():
         if name not in files:
-            summaries[name] = Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
+            summaries[name] = summarize(None, image)
         elif (index := files[name].index) and files[name].is_sound:
             try:
-                due = derived_again(index, image.tracks, image.constraint)
+                due = derived_again(index, image)
                 pages = render_image(due, image.tracks, expand(files[name].packages), image.address)
             except BrokenIndexError as error:
                 yield Finding(f"{name}/index.json", str(error))
                 continue
             yield from (Finding(f"{name}/index.json", what) for what in _index(index, due))
             yield from _pages(folder, name, pages)
-            summaries[name] = summarize(due, image.tracks, frozen=image.frozen)
+            summaries[name] = summarize(due, image)
             stamps[name] = stamp(source_stamp(image, encode(due)), summaries[name])
     if not files and not (folder / CATALOGUE).exists():
         return  # never refreshed

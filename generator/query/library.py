@@ -9,6 +9,7 @@ from generator.errors import ConfigurationError, ReverseRegistryError
 from generator.query.reference import Reference, closest
 from generator.query.resolution import Resolution, holding, resolve
 from generator.record.index import Build, ImageIndex, Summary
+from generator.record.merge import summarize
 from generator.record.packages import expand
 from generator.record.store import Store
 
@@ -39,10 +40,7 @@ class Library:
         """Every image of images.toml as the catalogue has it. Raises `BrokenIndexError`."""
         catalogue = self.store.catalogue()
         known = catalogue.images if catalogue else {}
-        return {
-            name: known.get(name) or Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
-            for name, image in sorted(self.wanted.items())
-        }
+        return {name: known.get(name) or summarize(None, image) for name, image in sorted(self.wanted.items())}
 
     def all(self) -> Iterator[ImageIndex]:
         for name in sorted(self.wanted):

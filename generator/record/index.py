@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from generator.reference import DIGEST_PATTERN
 
@@ -138,6 +138,9 @@ class ImageIndex(Struct, frozen=True, kw_only=True, omit_defaults=True):
         dict[Tag, Retracted], Meta(description="Tags that turned out wrong: answered as ever, and in no list.")
     ] = {}
     gone: Annotated[dict[Tag, Gone], Meta(description="Tags that cannot be pulled any more: in no list.")] = {}
+    private: Annotated[
+        bool, Meta(description="Whether nothing of it may be told to who cannot read it upstream; absent where not.")
+    ] = False
     settings: Annotated[
         Settings | None, Meta(description="By what the versions were derived; absent where images.toml said nothing.")
     ] = None
@@ -162,6 +165,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     created: Annotated[Time | None, Meta(description="When that build was made, as it says itself.")] = None
     builds: Annotated[Count, Meta(description="How many builds are recorded.")] = 0
     tags: Annotated[Count, Meta(description="How many tags are served.")] = 0
+    private: Annotated[bool, Meta(description="As in its index.json; absent where not.")] | UnsetType = UNSET
 
 
 class Catalogue(Struct, frozen=True, kw_only=True):

@@ -4,11 +4,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from msgspec import UNSET
 from msgspec.structs import replace
 from packageurl import PackageURL
 
 from generator.document import printable
 from generator.errors import BrokenIndexError
+from generator.images import Image
 from generator.record.index import Auth, Build, ImageIndex, Retracted, Settings, Summary, Track
 from generator.record.tags import Tagged, pull_tag, tag, unique_tags
 
@@ -51,6 +53,7 @@ def image_index(
     constraint: "re.Pattern[str] | None",
     before: ImageIndex | None = None,
     settings: Settings | None = None,
+    private: bool = False,
     awaited: Collection[tuple[str, datetime]] = (),
 ) -> tuple[ImageIndex, Tagged]:
     """`before` is what was recorded so far, whose unique tags stay; `settings` is what the versions follow from."""
@@ -67,6 +70,7 @@ def image_index(
         retracted=retracted,
         gone=tagged.gone,
         settings=settings,
+        private=private,
     )
     return index, tagged
 
@@ -89,8 +93,7 @@ def _retracted(before: ImageIndex, builds: Iterable[Build]) -> dict[str, Retract
 
 def derived_again(
     index: ImageIndex,
-    watched: Iterable[str],
-    constraint: "re.Pattern[str] | None",
+    image: Image,
     corrected: tuple[tuple[Build, ...], Settings | None] | None = None,
 ) -> ImageIndex:
     """The same builds, or those `corrected` by other settings, with what follows from them and images.toml now.
@@ -103,11 +106,12 @@ def derived_again(
         repository=index.repository,
         auth=index.auth,
         tracks=index.tracks,
-        watched=watched,
+        watched=image.tracks,
         builds=builds,
         before=index,
         settings=settings,
-        constraint=constraint,
+        private=image.private,
+        constraint=image.constraint,
     )
     complete = {track for track, at in index.tracks.items() if at.since}
     withheld = {tag for build in again.builds if build.track not in complete for tag in unique_tags(build)}
@@ -119,13 +123,17 @@ def derived_again(
     )
 
 
-def summarize(index: ImageIndex, watched: Iterable[str], *, frozen: bool) -> Summary:
-    """Its entry in the catalogue."""
-    newest = newest_release(index.builds, watched)
+def summarize(index: ImageIndex | None, image: Image) -> Summary:
+    """Its entry in the catalogue; None is an image that was never refreshed."""
+    private = image.private or UNSET
+    if index is None:
+        return Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen, private=private)
+    newest = newest_release(index.builds, image.tracks)
     return Summary(
         repository=index.repository,
         refreshed=True,
-        frozen=frozen,
+        frozen=image.frozen,
+        private=private,
         package=index.package,
         version=newest.version if newest else None,
         digest=newest.digest if newest else None,

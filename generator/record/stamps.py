@@ -45,6 +45,7 @@ def source_stamp(image: Image, data: bytes) -> str:
             image.tracks,
             constraint,
             image.frozen,
+            image.private,
             image.address,
         )
     )

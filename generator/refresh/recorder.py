@@ -115,6 +115,7 @@ class Recorder:
             builds=builds,
             before=known,
             settings=known.settings if known and unread else settings_of(image),
+            private=image.private,
             constraint=image.constraint,
             awaited=awaited,
         )
@@ -171,7 +172,7 @@ class Recorder:
         contents = expand(self._store.packages(name))
         for page, text in render_image(index, image.tracks, contents, image.address).items():
             self._store.write(f"{name}/{page}", text)
-        self._summaries[name] = summarize(index, image.tracks, frozen=image.frozen)
+        self._summaries[name] = summarize(index, image)
         self._stamps[name] = stamp(source_stamp(image, encode(index)), self._summaries[name])
         self._rendered.add(name)
 
@@ -183,7 +184,7 @@ class Recorder:
         """The stamps come last: what they are stamps of has been written."""
         began = monotonic()
         images = self._images.images
-        summaries = {name: self._summaries.get(name) or unrecorded(image) for name, image in images.items()}
+        summaries = {name: self._summaries.get(name) or summarize(None, image) for name, image in images.items()}
         catalogue = Catalogue(upstream=str(self._images.upstream), images=summaries)
         self._store.write("schema.json", schema())
         self._store.write("index.json", catalogue)
@@ -198,7 +199,7 @@ class Recorder:
         contents = expand(self._store.packages(image.name))
         builds = merge_builds(derive_again(index, image, contents, {}), ())
         settings = index.settings if unreadable(index, image) else settings_of(image)
-        again = derived_again(index, image.tracks, image.constraint, (builds, settings))
+        again = derived_again(index, image, (builds, settings))
         if corrected := changed_versions(index, builds):
             self.unasked.append(Outcome(image, corrected=corrected))
         self._store.write(f"{image.name}/index.json", again)
@@ -209,8 +210,3 @@ def _there_again(builds: tuple[Build, ...], heads: Mapping[str, str]) -> tuple[B
     """A build that a tag points at is not gone, whatever was found before."""
     there = set(heads.values())
     return tuple(replace(build, gone=None) if build.gone and build.digest in there else build for build in builds)
-
-
-def unrecorded(image: Image) -> Summary:
-    """The catalogue's entry of an image that was never refreshed."""
-    return Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)

@@ -98,7 +98,7 @@ class ImageWriter:
         record = self.store.image(name)
         if record is None or not record.builds:
             self.folder.write(f"{home}index.html", self.renderer.waiting(image))
-            summary = Summary(repository=str(image.repository), refreshed=False, frozen=image.frozen)
+            summary = summarize(None, image)
             return WrittenImage(name, summary, frozenset({f"{home}index.html"}), ((home, None),), (), None)
         site = ImageSite(image, record, expand(self.store.packages(name)))
         news = latest(news_of(site))
@@ -108,7 +108,7 @@ class ImageWriter:
             files.add(path)
         pages = [(home, f"{site.updated:%Y-%m-%d}")]
         pages += [(f"{home}-/{row.name}/", f"{row.build.seen:%Y-%m-%d}") for row in site.rows]
-        summary = summarize(record, image.tracks, frozen=image.frozen)
+        summary = summarize(record, image)
         return WrittenImage(name, summary, frozenset(files), tuple(pages), tuple(news), search_terms(site))
 
     def _files(self, site: ImageSite, news: list[News]) -> Iterator[tuple[str, str | bytes]]:

@@ -56,10 +56,10 @@ class Growing:
         )
         self.indexes[name] = index
         data = encode(index)
-        self.stamps[name] = stamp(source_stamp(image, data), summarize(index, TRACKS, frozen=False))
+        self.stamps[name] = stamp(source_stamp(image, data), summarize(index, image))
         catalogue = Catalogue(
             upstream=self.made.upstream,
-            images={each: summarize(index, TRACKS, frozen=False) for each, index in self.indexes.items()},
+            images={each: summarize(index, Image(each, image.repository)) for each, index in self.indexes.items()},
         )
         pages = render_image(index, image.tracks, contents)
         return {

@@ -43,11 +43,18 @@ class Refreshed:
         return [name for name, data in everything.items() if any(secret.encode() in data for secret in secrets)]
 
 
-def refresh(folder: Path, host: str, entry: Mapping[str, object] | None, *options: str, **more: str) -> Refreshed:
+def refresh(
+    folder: Path,
+    host: str,
+    entry: Mapping[str, object] | None,
+    *options: str,
+    images: str = IMAGES,
+    **more: str,
+) -> Refreshed:
     """`entry` is what a file of credentials has for the host."""
     index = folder / "index"
     index.mkdir(exist_ok=True)
-    (index / "images.toml").write_text(f'upstream = "{host}/chainguard"\n{IMAGES}')
+    (index / "images.toml").write_text(f'upstream = "{host}/chainguard"\n{images}')
     (folder / "auth.json").write_text(json.dumps({"auths": {host: entry} if entry else {}}))
     environment = os.environ | {"REGISTRY_AUTH_FILE": str(folder / "auth.json")} | more
     command = [sys.executable, "-m", "generator", "refresh", "--index", str(index), *options]
@@ -251,3 +258,17 @@ def test_a_registry_that_asks_for_a_password_alone_is_given_it_itself(htpasswd_r
     refused = refresh(tmp_path, htpasswd_registry, None)
     assert refused.status == 1
     assert "asks for authentication that anonymous reading cannot give" in refused.output
+
+
+def test_private_stands_in_the_index_where_images_toml_says_so(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    def private() -> tuple[object, object]:
+        documents = (tmp_path / "index/nginx/index.json", tmp_path / "index/index.json")
+        image, catalogue = (json.loads(path.read_bytes()) for path in documents)
+        return image.get("private"), catalogue["images"]["nginx"].get("private")
+
+    assert refresh(tmp_path, upstream.host, entry()).status == 0
+    assert private() == (None, None)
+    assert refresh(tmp_path, upstream.host, entry(), images=f"{IMAGES}private = true\n").status == 0
+    assert private() == (True, True)
+    assert refresh(tmp_path, upstream.host, entry()).status == 0
+    assert private() == (None, None)
