@@ -159,7 +159,7 @@ def _record(store: Store, image: Image, index: ImageIndex, verdicts: Mapping[str
     builds = tuple(map(judged, index.builds))
     store.write(
         f"{image.name}/index.json",
-        derived_again(index, image.tracks, image.constraint, (builds, index.settings)),
+        derived_again(index, image, (builds, index.settings)),
     )
 
 
