@@ -47,6 +47,10 @@ class NotFoundError(UpstreamError):
     """The registry says that there is no such thing (404)."""
 
 
+class AbsentError(NotFoundError):
+    """The registry has none of an image's tracks: it is gone, or never was."""
+
+
 class NotSupportedError(UpstreamError):
     """The registry does not know this kind of request (400, 405, 406, 501)."""
 

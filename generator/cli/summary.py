@@ -52,7 +52,8 @@ def summary(line: str, outcomes: Iterable[Outcome]) -> str:
         headline=line,
         new=[(each.image.name, len(each.new), versions(each)) for each in outcomes if each.new],
         corrected=[(each.image.name, what) for each in outcomes for what in corrections(each)],
-        failed=[(each.image.name, printable(error, _LONGEST)) for each in outcomes for error in each.errors],
+        failed=[(each.image.name, printable(error, _LONGEST)) for each in outcomes for error in each.to_be_mended],
+        faults=[(each.image.name, printable(error, _LONGEST)) for each in outcomes for error in sorted(each.faults)],
         notes=[(each.image.name, printable(note, _LONGEST)) for each in outcomes for note in each.notes],
         most=_MOST,
     )

@@ -27,11 +27,13 @@ _LENGTH = 16
 class Stamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged.
 
-    `program` is the digest of what made the stamps: another one makes others of the same files.
+    `program` is the digest of what made the stamps: another one makes others of the same files. `absent` are the images
+    that the upstream did not have at the last refresh.
     """
 
     program: str = ""
     images: dict[str, str]
+    absent: tuple[str, ...] = ()
 
 
 def source_stamp(image: Image, data: bytes) -> str:

@@ -71,7 +71,7 @@ class ImageRefresh:
         try:
             self.observation = result()
         except Exception as error:
-            self.outcome.errors.append(line(error))
+            self.outcome.fail(error, line(error))
             return
         self.pending = len(self.observation.builds)
         self.awaited = set(self.observation.builds)
@@ -85,7 +85,7 @@ class ImageRefresh:
             self.untried += 1
             return
         except Exception as error:
-            self.outcome.errors.append(f"{reference.digest}: {line(error)}")
+            self.outcome.fail(error, f"{reference.digest}: {line(error)}")
             return
         self.awaited.discard(reference)
         if learned is None:
@@ -99,7 +99,7 @@ class ImageRefresh:
     def close(self) -> None:
         """Says what is said once an image, now that all of it is known."""
         if self.untried:
-            self.outcome.errors.append(f"{self.untried} more builds were not tried after these")
+            self.outcome.fail(TransientError(""), f"{self.untried} more builds were not tried after these")
         for reason, learned in self.unknown.items():
             build = learned[0].build
             if len(learned) == 1:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from generator.errors import NotFoundError, UpstreamError
+from generator.errors import AbsentError, NotFoundError
 from generator.images import Image
 from generator.record.index import Build
 from generator.record.recorded import Recorded
@@ -53,7 +53,7 @@ def observe(
         since[track], unknown = _look(client, image, recorded, track, head)
         found.extend(unknown)
     if not heads:
-        raise UpstreamError(f"{image.repository}: has no tag {' or '.join(image.tracks)}")
+        raise AbsentError(f"{image.repository}: has no tag {' or '.join(image.tracks)}")
     once_more = {build.key: build for build in (*_unresolved(recorded, heads), *again())}
     found.extend(BuildReference(build.track, build.digest, build.seen) for build in once_more.values())
     found.sort(key=lambda each: (each.at, each.track), reverse=True)

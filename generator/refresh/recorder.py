@@ -37,6 +37,7 @@ class Recorder:
         self._write = write
         self._summaries: dict[str, Summary] = {}
         self._stamps: dict[str, str] = {}
+        self._absent: set[str] = set()
         self.unasked: list[Outcome] = []
         self._dirty: dict[str, ImageIndex] = {}
         self._rendered: set[str] = set()
@@ -51,11 +52,14 @@ class Recorder:
             catalogue, stamps = self._store.document("index.json", Catalogue), self._store.document(STAMPS, Stamps)
             if catalogue and stamps:
                 self._stamps, self._summaries = stamps.images, catalogue.images
+                self._absent = {*stamps.absent} & {*self._images.images}
 
     def save(self, work: ImageRefresh, *, finished: bool) -> None:
         """Records what has been learned of an image so far. Raises `StorageError`."""
         if work.observation is None:
+            self._note_absence(work.outcome)
             return
+        self._absent.discard(work.image.name)
         if self._is_settled(work, work.observation):
             self._settled.add(work.image.name)
             return
@@ -67,6 +71,19 @@ class Recorder:
         except Exception as error:
             if finished:
                 work.outcome.errors.append(line(error))
+
+    def _note_absence(self, outcome: Outcome) -> None:
+        """That the upstream has lost an image fails the first refresh that finds it out; the next ones only say so."""
+        name = outcome.image.name
+        if not outcome.is_absent:
+            return
+        if name in self._absent:
+            outcome.notes += [
+                f"still not upstream: {error}; take it out of images.toml, or keep what is recorded with frozen = true"
+                for error in outcome.errors
+            ]
+            outcome.errors.clear()
+        self._absent.add(name)
 
     def _is_settled(self, work: ImageRefresh, observation: Observation) -> bool:
         """Whether there is nothing to record."""
@@ -190,7 +207,7 @@ class Recorder:
         self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue, self._images.address, self._images.site))
         stamps = {name: self._stamps[name] for name in images if name in self._stamps}
-        self._store.write(STAMPS, Stamps(program=program(), images=stamps))
+        self._store.write(STAMPS, Stamps(program=program(), images=stamps, absent=tuple(sorted(self._absent))))
         self._published = monotonic()
         self._cost = self._published - began
 

@@ -48,15 +48,18 @@ class Job:
     variables: Mapping[str, str] = field(default_factory=dict)
     meanwhile: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] = field(default_factory=dict)
+    hour: str = "12"
 
     def run(self) -> dict[str, Step]:
         """Each step that was run. `meanwhile` is done before a step, `interrupt` to the process of one."""
         done: dict[str, Step] = {}
         self._runner.mkdir()
-        python = self._runner / "bin" / "python3"
-        python.parent.mkdir()
-        python.write_text(PYTHON3.format(log=self.pip_log, python=VENV / "python"))
-        python.chmod(python.stat().st_mode | stat.S_IXUSR)
+        (self._runner / "bin").mkdir()
+        python3 = PYTHON3.format(log=self.pip_log, python=VENV / "python")
+        for name, text in {"python3": python3, "date": f"#!/bin/sh\necho {self.hour}\n"}.items():
+            command = self._runner / "bin" / name
+            command.write_text(text)
+            command.chmod(command.stat().st_mode | stat.S_IXUSR)
         for step, inputs in self._flat():
             if _is_due(step.get("if", "success()"), inputs, done):
                 name = step["name"]

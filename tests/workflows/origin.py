@@ -25,6 +25,7 @@ class Origin:
     workflow: Mapping[str, Any]
     project: Path = ROOT
     variables: dict[str, str] = field(default_factory=dict)
+    hour: str = "12"
 
     @property
     def bare(self) -> Path:
@@ -79,4 +80,4 @@ class Origin:
         interrupt: Mapping[str, Callable[[subprocess.Popen[str]], object]] | None = None,
     ) -> Job:
         steps = self.workflow["jobs"]["refresh"]["steps"]
-        return Job(steps, self.folder / name, self.project, self.variables, meanwhile or {}, interrupt or {})
+        return Job(steps, self.folder / name, self.project, self.variables, meanwhile or {}, interrupt or {}, self.hour)

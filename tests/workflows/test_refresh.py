@@ -11,7 +11,7 @@ import pytest
 
 from tests.generator.test_interrupt import until_quiet
 from tests.publish.repository import git
-from tests.upstream import Build, ExampleUpstream, Fault, Hang, Package
+from tests.upstream import Answer, Build, ExampleUpstream, Fault, Hang, Package
 from tests.upstream.images import NGINX
 from tests.workflows.job import Step
 from tests.workflows.origin import Origin
@@ -39,7 +39,7 @@ def codes(done: Mapping[str, Step]) -> dict[str, int]:
     return {name: step.code for name, step in done.items()}
 
 
-GREEN = {"Install": 0, REFRESH: 0, PUBLISH: 0}
+GREEN = {"Install": 0, REFRESH: 0, "Ask what is still there": 0, PUBLISH: 0}
 
 
 def test_the_first_run_commits_and_the_second_has_nothing_to(origin: Origin) -> None:
@@ -99,7 +99,7 @@ def test_one_failing_image_leaves_the_others_committed_and_the_step_red(origin: 
     assert origin.subjects[0].startswith("nginx 1.29.1-r0")
     reason = f"{origin.upstream.host}/chainguard/missing: has no tag latest or latest-dev"
     assert f"::error::missing: failed: {reason}\n" in done[REFRESH].log
-    assert f"| failed | why |\n|---|---|\n| `missing` | `{reason}` |\n" in done[REFRESH].summary
+    assert f"| needs a hand | why |\n|---|---|\n| `missing` | `{reason}` |\n" in done[REFRESH].summary
     assert "1 failed (missing)" in done[REFRESH].summary.replace("\\", "")
 
 
@@ -173,3 +173,39 @@ def test_where_pages_are_wanted_the_site_is_written_and_not_committed(origin: Or
     assert codes(done) == GREEN | {"Write the site": 0}
     assert "1.27.4" in (origin.folder / "one/_site/nginx/index.html").read_text()
     assert "_site" not in git(origin.bare, "ls-tree", "--name-only", "main")
+
+
+def test_an_image_that_is_gone_upstream_is_red_once_and_a_note_from_then_on(origin: Origin) -> None:
+    origin.create(f"{NGINX_ONLY}[images.missing]\n")
+    assert codes(origin.run("one")) == GREEN | {REFRESH: 1}
+    later = origin.run("two")
+    assert codes(later) == GREEN
+    assert "still not upstream" in later[REFRESH].summary
+    assert "::error::" not in later[REFRESH].log
+    commits = len(origin.subjects)
+    assert codes(origin.run("three")) == GREEN
+    assert len(origin.subjects) == commits
+    origin.upstream.push(Build("missing", "1.0-r0", NEW.created, (Package("missing", "1.0-r0"),)), "latest")
+    assert codes(origin.run("four")) == GREEN
+    assert "absent" not in origin.file("index/refreshed.json")
+
+
+def test_the_upstreams_faults_are_told_apart_from_what_needs_a_hand(origin: Origin) -> None:
+    origin.create(f"{NGINX_ONLY}[images.missing]\n")
+    origin.upstream.inject(Fault(Answer(503), path="chainguard/nginx/manifests", times=None))
+    summary = origin.run("one")[REFRESH].summary
+    hand, _, fault = summary.partition("| the upstream's fault, tried again by the next refresh | why |")
+    assert "| needs a hand | why |\n|---|---|\n| `missing` |" in hand
+    assert "`nginx`" in fault
+    assert "503" in fault
+
+
+def test_once_a_day_it_asks_what_is_still_there(origin: Origin) -> None:
+    origin.create(NGINX_ONLY)
+    origin.run("one")
+    origin.hour = "04"
+    origin.upstream.forget("nginx", NGINX[1].build.digest)
+    done = origin.run("two")
+    assert codes(done) == GREEN
+    assert "10 builds asked for, 0 gone" in done["Ask what is still there"].log
+    assert NGINX[1].build.digest in origin.file("index/checked.json")

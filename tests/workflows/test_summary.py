@@ -31,7 +31,7 @@ def test_tells_what_is_new_what_failed_and_what_there_is_to_say() -> None:
         "### 4 new builds in 1 image, 1 unchanged, 1 failed \\(zlib\\)\n\n"
         "| image | new builds | versions |\n|---|---:|---|\n"
         "| `nginx` | 4 | `of unknown version`, `1.27.4-r2`, `1.27.4-r1` |\n\n"
-        "| failed | why |\n|---|---|\n| `zlib` | `one` |\n| `zlib` | `two` |\n\n"
+        "| needs a hand | why |\n|---|---|\n| `zlib` | `one` |\n| `zlib` | `two` |\n\n"
         "<details><summary>1 note</summary>\n\n"
         "- `nginx`: `cgr.dev/chainguard/nginx has no tag latest-dev`\n\n</details>\n\n"
     )
