@@ -102,7 +102,8 @@ class Documents:
     def _document(self, attachment: Attachment) -> Document | None:
         """None where it is not what it should be or lists no package."""
         try:
-            format_, packages, signer = self._read(attachment)
+            with self._snapshot.client.holding(attachment.blob):
+                format_, packages, signer = self._read(attachment)
         except TransientError:
             raise
         except (UpstreamError, MalformedError, SignatureError) as error:

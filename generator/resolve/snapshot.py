@@ -98,9 +98,9 @@ class Snapshot:
         return self._read_config(self.child.config)
 
     def _read_config(self, descriptor: Descriptor) -> ImageConfig:
-        return decode(
-            self.client.blob(descriptor), ImageConfig, f"{self.client.repository}: config {descriptor.digest}"
-        )
+        with self.client.holding(descriptor):
+            data = self.client.blob(descriptor)
+            return decode(data, ImageConfig, f"{self.client.repository}: config {descriptor.digest}")
 
     @cached_property
     def platforms(self) -> dict[str, str]:

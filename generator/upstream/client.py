@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -114,6 +115,10 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         if isinstance(reference, Descriptor):
             return self._fetch(reference.digest, reference.size)
         return self._fetch(reference)
+
+    def holding(self, descriptor: Descriptor) -> AbstractContextManager[None]:
+        """To be entered for as long as the content of a document is in memory, in whatever form."""
+        return self.connections.memory.holding(min(descriptor.size, self.limits.blob))
 
     def blob(self, descriptor: Descriptor) -> bytes:
         """The content that `descriptor` points at, of exactly its size and digest."""

@@ -11,6 +11,7 @@ from requests.utils import default_headers
 
 from generator.document import printable
 from generator.errors import UntrustedError
+from generator.upstream.memory import Memory
 from generator.upstream.transport.addresses import judge
 from generator.upstream.transport.deadline import Adapter
 from generator.upstream.transport.pauses import Pauses
@@ -27,11 +28,12 @@ class Connections:
 
     It is requests without its `Session`, which would take as long again for each request as all below it does.
     A host that asks for a pause gets it from every thread, of at most `patience` seconds.
-    Once `stopping` is set, nothing is tried again.
+    Once `stopping` is set, nothing is tried again. `memory` is for the documents of all of them.
     """
 
     def __init__(self, size: int, patience: float = 60.0) -> None:
         self.stopping = threading.Event()
+        self.memory = Memory()
         self._adapter = Adapter(pool_connections=max(size, _HOSTS), pool_maxsize=size)
         self._headers = {**default_headers(), "User-Agent": "reverse-registry", "Accept-Encoding": "identity"}
         self._pauses = Pauses(patience, self.stopping)
