@@ -9,7 +9,7 @@ from generator.check.origin import Settings, check_origin
 from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
 from generator.images import Image, Images
-from generator.record.correction import settings_of, unlawful
+from generator.record.correction import became_verified, settings_of, unlawful
 from generator.record.index import Build, ImageIndex, PackageLog
 from generator.record.packages import expand
 from generator.record.tags import unique_tags
@@ -180,7 +180,11 @@ def _packages(before: ImageBefore, new: ImageIndex, new_log: PackageLog | None) 
         build.key
         for build in before.index.builds
         if (new_build := recorded.get(build.key))
-        and ((build.version is None and build.sbom != new_build.sbom) or build.purl != new_build.purl)
+        and (
+            (build.version is None and build.sbom != new_build.sbom)
+            or build.purl != new_build.purl
+            or became_verified(build, new_build)
+        )
     }
     for build in before.index.builds:
         key = build.key

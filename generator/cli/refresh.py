@@ -47,6 +47,9 @@ def refresh(
         ),
     ] = None,
     trusted_root: TrustedRoot = None,
+    verify_recorded: Annotated[
+        bool, typer.Option("--verify-recorded", help="Also ask who signed builds that were recorded unverified.")
+    ] = False,
 ) -> None:
     """Watch the tracked tags, learn each new build's version, and record it in the index.
 
@@ -76,6 +79,7 @@ def refresh(
                 write=not dry_run,
                 budget=budget,
                 verifiers=verifiers,
+                verify_recorded=verify_recorded,
                 credentials=credentials,
                 on_progress=on_progress,
             )

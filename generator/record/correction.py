@@ -19,12 +19,26 @@ def corrected(recorded: Build, learned: Build) -> Build:
     return replace(recorded, **{field: getattr(learned, field) for field in DERIVED})
 
 
+def verified(recorded: Build, learned: Build) -> Build:
+    """A recorded build with who signed for it, where a signed SBOM says just what is recorded of it."""
+    is_same = (learned.version, learned.purl) == (recorded.version, recorded.purl)
+    return replace(recorded, sbom=learned.sbom) if is_same and became_verified(recorded, learned) else recorded
+
+
+def became_verified(recorded: Build, now: Build) -> bool:
+    """Whether nobody was known to have signed for it, and now somebody is."""
+    was, is_ = recorded.sbom, now.sbom
+    return was is not None and not was.verified and is_ is not None and is_.verified
+
+
 def unlawful(recorded: Build, now: Build, *, was_corrected: bool) -> list[str]:
     """The fields, as the index names them, in which a build may not have become another.
 
     `was_corrected`: its image's settings are others.
     """
     lawful = set(DERIVED) if recorded.version is None or was_corrected else set()
+    if became_verified(recorded, now):
+        lawful.add("sbom")
     if recorded.gone is None or now.gone is None:
         lawful.add("gone")  # it comes and goes; since when, does not change
     changed = (field for field in fields(Build) if getattr(recorded, field.name) != getattr(now, field.name))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from generator.images import Image
 from generator.package.purl import INSTALLED
-from generator.record.correction import corrected, settings_of
+from generator.record.correction import corrected, settings_of, verified
 from generator.record.index import Build, ImageIndex
 from generator.record.packages import Contents
 from generator.refresh.learn import learn_again
@@ -15,15 +15,28 @@ def unreadable(index: ImageIndex, image: Image) -> list[Build]:
     return [build for build in _due(index, image) if not _suffices(build, image) and not build.gone]
 
 
+def unverified(index: ImageIndex, image: Image) -> list[Build]:
+    """The builds whose version was believed before images.toml said who has to sign."""
+    if image.trust is None:
+        return []
+    sourced = (build for build in index.builds if build.version and build.sbom and not build.gone)
+    return [build for build in sourced if build.sbom and not build.sbom.verified]
+
+
 def derive_again(
     index: ImageIndex, image: Image, contents: Contents, learned: Mapping[tuple[str, str], Build]
 ) -> list[Build]:
-    """The recorded builds, put right by what was `learned` of them anew, or else by their recorded packages."""
+    """The recorded builds, put right by what was `learned` of them anew, or else by their recorded packages.
+
+    One that was read again for its signature alone keeps its version.
+    """
     due = {build.key for build in _due(index, image)}
     builds = []
     for build in index.builds:
         if build.key in due and build.key in learned:
             build = corrected(build, learned[build.key])
+        elif build.key in learned:
+            build = verified(build, learned[build.key])
         elif build.key in due and build.key in contents and _suffices(build, image):
             build = learn_again(build, contents[build.key], image)
         builds.append(build)

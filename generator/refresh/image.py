@@ -8,7 +8,7 @@ from generator.images import Image
 from generator.record.correction import settings_of
 from generator.record.index import Auth, Build
 from generator.record.recorded import Recorded
-from generator.refresh.correct import unreadable
+from generator.refresh.correct import unreadable, unverified
 from generator.refresh.learn import Learned, learn
 from generator.refresh.observe import BuildReference, Observation, observe
 from generator.refresh.outcome import Outcome
@@ -37,6 +37,9 @@ class ImageRefresh:
     awaited: set[BuildReference] = field(default_factory=set)
     learned: list[Learned] = field(default_factory=list)
     unknown: dict[str, list[Learned]] = field(default_factory=dict)
+    verify_recorded: bool = False
+    to_verify: set[tuple[str, str]] = field(default_factory=set)
+    unsigned: dict[str, list[Learned]] = field(default_factory=dict)
     unsaved: int = 0
     failures: int = 0
     untried: int = 0
@@ -51,9 +54,13 @@ class ImageRefresh:
         return observe(self.client, self.image, self.recorded, self._to_read_again)
 
     def _to_read_again(self) -> list[Build]:
-        if self.recorded is None or (self.is_fresh and self.recorded.settings == settings_of(self.image)):
+        if self.recorded is None:
             return []
-        return unreadable(self.recorded.index, self.image)
+        to_verify = unverified(self.recorded.index, self.image) if self.verify_recorded else []
+        self.to_verify = {build.key for build in to_verify}
+        if self.is_fresh and self.recorded.settings == settings_of(self.image):
+            return to_verify
+        return [*unreadable(self.recorded.index, self.image), *to_verify]
 
     def learn(self, reference: BuildReference) -> Learned | None:
         """Asks the upstream for one build; for a thread. Raises `NotTriedError` where that has failed too often."""
@@ -93,13 +100,17 @@ class ImageRefresh:
             return
         self.learned.append(learned)
         self.unsaved += 1
-        if learned.build.unknown:
+        if learned.build.unknown and learned.build.key in self.to_verify:
+            self.unsigned.setdefault(learned.build.unknown.reason, []).append(learned)
+        elif learned.build.unknown:
             self.unknown.setdefault(learned.build.unknown.reason, []).append(learned)
 
     def close(self) -> None:
         """Says what is said once an image, now that all of it is known."""
         if self.untried:
             self.outcome.fail(TransientError(""), f"{self.untried} more builds were not tried after these")
+        for reason, learned in self.unsigned.items():
+            self.outcome.notes.append(f"{len(learned)} recorded before: not verified, and as they were: {reason}")
         for reason, learned in self.unknown.items():
             build = learned[0].build
             if len(learned) == 1:

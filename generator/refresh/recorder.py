@@ -1,6 +1,7 @@
 """What puts a refresh on disk: an image as soon as it is known, and at the end all that follows from every image."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from time import monotonic
 
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from generator.errors import BrokenIndexError, StorageError
 from generator.images import Image, Images
-from generator.record.correction import changed_versions, settings_of
+from generator.record.correction import became_verified, changed_versions, settings_of
 from generator.record.index import Build, Catalogue, ImageIndex, Summary, Track, encode, schema
 from generator.record.merge import derived_again, image_index, merge_builds, merge_tracks, summarize
 from generator.record.packages import compact, expand
@@ -21,6 +22,7 @@ from generator.refresh.image import ImageRefresh, line
 from generator.refresh.observe import Observation
 from generator.refresh.outcome import Outcome
 from generator.render.pages import render_catalogue, render_image
+from generator.trust.policy import Signer
 
 _REST = 20
 
@@ -142,6 +144,7 @@ class Recorder:
             work.outcome.new = [build for build in builds if build.key not in before]
             work.outcome.corrected = changed_versions(known, builds) if known else []
             work.outcome.notes += tagged.warnings
+            work.outcome.notes += _now_verified(known, builds) if known else []
         if self._write and builds:
             self._store.write(f"{image.name}/packages.json", compact(image.name, builds, contents))
             self._store.write(f"{image.name}/index.json", index)
@@ -227,3 +230,11 @@ def _there_again(builds: tuple[Build, ...], heads: Mapping[str, str]) -> tuple[B
     """A build that a tag points at is not gone, whatever was found before."""
     there = set(heads.values())
     return tuple(replace(build, gone=None) if build.gone and build.digest in there else build for build in builds)
+
+
+def _now_verified(known: ImageIndex, builds: tuple[Build, ...]) -> list[str]:
+    """By whom, and how many."""
+    before = {build.key: build for build in known.builds}
+    signed = [each for each in builds if each.key in before and became_verified(before[each.key], each) and each.sbom]
+    by = Counter(str(Signer(each.sbom.identity or "", each.sbom.issuer or "")) for each in signed if each.sbom)
+    return [f"{count} recorded before: verified, signed by {signer}" for signer, count in sorted(by.items())]

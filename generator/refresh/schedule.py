@@ -29,7 +29,8 @@ class Refresh:
     """One run over an index. `on_progress` is told of builds: (learned since the last call, newly found).
 
     When `budget` is used up, what was learned is recorded and the rest left to the next run. `verifiers` are those of
-    the images, by name, whose attestations have to be signed.
+    the images, by name, whose attestations have to be signed; with `verify_recorded` builds that were recorded before
+    anybody had to are held against them, too.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Refresh:
         write: bool = True,
         budget: timedelta | None = None,
         verifiers: Mapping[str, Verifier] | None = None,
+        verify_recorded: bool = False,
         credentials: CredentialStore | None = None,
         on_progress: Callable[[int, int], None] = lambda learned, found: None,
     ) -> None:
@@ -52,6 +54,7 @@ class Refresh:
         self._deadline = monotonic() + budget.total_seconds() if budget else inf
         self._on_progress = on_progress
         self._verifiers = verifiers or {}
+        self._verify_recorded = verify_recorded
         self._credentials = credentials
         self._connections = Connections(jobs, limits.patience)
         self._recorder = Recorder(store, images, write=write)
@@ -120,7 +123,10 @@ class Refresh:
             realm.check(image.repository.plain)
         client = Client(image.repository, self._connections, self._limits, realm, self._credentials)
         is_fresh = recorded is not None and self._recorder.is_fresh(recorded, image.name)
-        return ImageRefresh(image, client, recorded, outcome, self._verifiers.get(image.name), is_fresh)
+        verifier = self._verifiers.get(image.name)
+        work = ImageRefresh(image, client, recorded, outcome, verifier, is_fresh)
+        work.verify_recorded = self._verify_recorded
+        return work
 
     def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:
         work.take_observation(result)

@@ -280,3 +280,30 @@ def test_a_root_that_is_none_is_one_clear_error(index: Index) -> None:
     assert done.returncode == 2
     assert f"{bad}: not a trusted root of sigstore" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_builds_recorded_before_are_verified_when_asked_and_never_silently(index: Index, sigstore: Sigstore) -> None:
+    signed, foreign = redis(sigstore), redis(sigstore, "https://github.com/attacker/x", AT + timedelta(days=1))
+    index.upstream.push(signed, "latest")
+    index.upstream.push(foreign, "latest")
+    index.images = UNTRUSTING
+    assert command(index, "refresh").returncode == 0
+    before = index.content()
+    index.images = KEYLESS
+    assert command(index, "refresh").returncode == 0
+    assert [build.sbom and build.sbom.verified for build in index.builds("redis")] == [False, False]
+    done = command(index, "refresh", "--verify-recorded")
+    assert done.returncode == 0, done.stderr
+    assert f"1 recorded before: verified, signed by {IDENTITY} ({ISSUER})" in done.stdout
+    assert "1 recorded before: not verified, and as they were: " in done.stdout
+    assert "signed by https://github.com/attacker/x" in done.stdout
+    first, second = index.builds("redis")
+    assert first.sbom is not None
+    assert second.sbom is not None
+    assert (first.sbom.verified, first.sbom.identity, second.sbom.verified) == (True, IDENTITY, False)
+    assert (first.version, second.version) == ("7.4.2-r0", "7.4.2-r0")
+    assert index.content()["redis/packages.json"] == before["redis/packages.json"]
+    again = index.content()
+    assert command(index, "refresh", "--verify-recorded").returncode == 0
+    assert index.content() == again
+    assert command(index, "check").returncode == 0
