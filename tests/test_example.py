@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import httpx
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.clients.conftest import free_port
 from tests.example import HOST, INDEX, NAMES, ROOT, record, refresh
@@ -95,3 +97,17 @@ def test_make_run_says_which_port_is_taken() -> None:
         port = upstream.host.rpartition(":")[2]
         output, errors = demo(port).communicate(timeout=60)
     assert (output, errors) == ("", f"make run: port {port} is in use; choose another: make run PORT={int(port) + 1}\n")
+
+
+def test_make_run_takes_no_more_than_its_lock_file() -> None:
+    def locked(name: str) -> set[str]:
+        lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+        return {line.partition("==")[0].partition("[")[0] for line in lines if "==" in line}
+
+    absent = locked("dev") - locked("run")
+    installed = packages_distributions().items()
+    modules = {module for module, owners in installed if {*map(canonicalize_name, owners)} <= absent}
+    assert {"cryptography", "pytest", "yaml"} <= modules
+    blocked = "".join(f"sys.modules[{module!r}] = None; " for module in sorted(modules))
+    code = f"import sys; {blocked}import tests.demo, server.app, generator.cli"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

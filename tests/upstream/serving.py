@@ -8,13 +8,15 @@ import threading
 import time
 from asyncio import BaseTransport
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tests.upstream.tls import Authority
+if TYPE_CHECKING:
+    # It takes more than `make run` installs.
+    from tests.upstream.tls import Authority
 
 NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 EPHEMERAL_ATTEMPTS = 20
@@ -82,7 +84,7 @@ class Serving:
     """Serves until closed; ready for requests when made."""
 
     def __init__(
-        self, apps: Mapping[int, ASGIApp], listeners: Sequence[socket.socket], authority: Authority | None = None
+        self, apps: Mapping[int, ASGIApp], listeners: Sequence[socket.socket], authority: "Authority | None" = None
     ) -> None:
         config = uvicorn.Config(
             ByPort(apps),
