@@ -8,7 +8,8 @@ from generator.errors import MalformedError, TransientError, UpstreamError
 from generator.package.purl import Package
 from generator.record.index import FormatName, Kind
 from generator.resolve.envelope import Open, Statement, attestation, is_enveloped, open_payload, opener_of, unwrap
-from generator.resolve.formats import FORMATS, Format, of_document
+from generator.resolve.formats import FORMATS, SPDX, Format, of_document
+from generator.resolve.formats.spdx import described_images
 from generator.resolve.homes import Attachment, attachments
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import SignatureError, Signer, Verifier
@@ -138,7 +139,15 @@ class Documents:
             format_, data = unwrap(open_(data, what), attachment.subject, what)
         if format_ is None:
             raise MalformedError(f"{what}: of no known format")
+        if format_ is SPDX and (open_ is not None or signer):
+            self._check_described(data, what)
         return format_, format_.read(data, what, self._wanted), signer
+
+    def _check_described(self, data: bytes, what: str) -> None:
+        """A statement can be about one image, and the document in it about another. Raises `MalformedError`."""
+        described = described_images(data, what)
+        if described and described.isdisjoint(self._snapshot.subjects):
+            raise MalformedError(f"{what}: the document in the attestation is about {min(described)}")
 
     def _verified(
         self, verifier: Verifier, attachment: Attachment, open_: Open | None, data: bytes

@@ -61,9 +61,13 @@ class ExampleImage:
         return index([*map(self.child, self.architectures), *extra], annotations)
 
 
-def spdx_of(packages: Iterable[Package] = PACKAGES, *, architecture: str = "amd64") -> Document:
+def spdx_of(packages: Iterable[Package] = PACKAGES, *, architecture: str = "amd64", about: str = "") -> Document:
+    """It says which image it describes only where `about` names one."""
     digest = f"sha256:{'0' * 64}"
-    return spdx(packages, name="demo", architecture=architecture, image=digest, layer=digest)
+    document = spdx(packages, name="demo", architecture=architecture, image=about or digest, layer=digest)
+    if not about:
+        del document["packages"][0]["externalRefs"]
+    return document
 
 
 def cyclonedx_of(packages: Iterable[Package] = PACKAGES) -> Document:

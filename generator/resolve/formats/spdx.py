@@ -1,5 +1,8 @@
 """SPDX 2 (spdx-spec v2.3, chapters 7 and 11)."""
 
+import re
+from urllib.parse import unquote
+
 from msgspec import Struct, field
 
 from generator.document import decode
@@ -19,6 +22,9 @@ _NOT_INSTALLED = frozenset(
 )
 
 
+_IMAGE = re.compile(r"pkg:oci/[^@?#]+@(?P<digest>sha(?:256|512):[0-9a-f]+)(?:\?(?P<qualifiers>[^#]*))?(?:#.*)?")
+
+
 class _Reference(Struct, frozen=True, rename="camel"):
     reference_type: str = ""
     reference_locator: str = ""
@@ -32,10 +38,12 @@ class _SpdxPackage(Struct, frozen=True, rename="camel"):
 class _Relationship(Struct, frozen=True, rename="camel"):
     spdx_element_id: str = ""
     relationship_type: str = ""
+    related_spdx_element: str = ""
 
 
 class _Document(Struct, frozen=True, rename="camel"):
     spdx_version: str
+    document_describes: tuple[str, ...] | None = None
     packages: tuple[_SpdxPackage, ...] | None = None
     relationships: tuple[_Relationship, ...] | None = None
 
@@ -48,3 +56,18 @@ def read_spdx(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
     installed = (package for package in document.packages or () if package.id not in tools)
     references = (reference for package in installed for reference in package.external_refs or ())
     return purls((each.reference_locator for each in references if each.reference_type == "purl"), wanted)
+
+
+def described_images(data: bytes, what: str) -> frozenset[str]:
+    """The digests of the images that a document says it describes, by their purls (purl-spec, type oci); often none."""
+    document = decode(data, _Document, what)
+    related = (each for each in document.relationships or () if each.relationship_type == "DESCRIBES")
+    described = {*(document.document_describes or ()), *(each.related_spdx_element for each in related)}
+    references = (
+        _IMAGE.fullmatch(unquote(reference.reference_locator))
+        for package in document.packages or ()
+        if package.id in described
+        for reference in package.external_refs or ()
+        if reference.reference_type == "purl"
+    )
+    return frozenset(found["digest"] for found in references if found and "layer" not in (found["qualifiers"] or ""))

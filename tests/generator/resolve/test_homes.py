@@ -436,3 +436,19 @@ def test_a_version_that_the_distribution_does_not_know_is_a_reason(demo: Demo) -
     assert learned.build.unknown
     assert learned.build.unknown.reason == "the version of demo is none by the rules of apk"
     assert "candidates: demo v1.2" in learned.reason
+
+
+def test_a_document_about_another_image_in_a_statement_about_this_one_is_refused(demo: Demo) -> None:
+    top, other = ExampleImage().top(), f"sha256:{'1' * 64}"
+    child = ExampleImage().child().digest
+    demo.att(child, attestation(SPDX, spdx_of(about=other), child))
+    learned = demo.learned(top)
+    assert learned.build.version is None
+    assert f"the document in the attestation is about {other}" in learned.reason
+
+
+@pytest.mark.parametrize("about", [ExampleImage().child().digest, ExampleImage().top().digest])
+def test_a_document_about_the_platform_or_its_index_is_read(demo: Demo, about: str) -> None:
+    child = ExampleImage().child().digest
+    demo.att(child, attestation(SPDX, spdx_of(about=about), child))
+    assert demo.learned(ExampleImage().top()).build.version == "1.2.3-r4"
