@@ -500,3 +500,21 @@ def test_an_https_upstream_may_not_send_its_clients_elsewhere_than_https(realm: 
 
 def test_an_upstream_on_this_machine_may_have_its_realm_over_http() -> None:
     assert Realm.of('Bearer realm="http://localhost:5000/token"', plain=True).url == "http://localhost:5000/token"
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501, 307])
+def test_where_a_head_is_refused_a_get_may_not_be(upstream: ExampleUpstream, tmp_path: Path, status: int) -> None:
+    """As some registries and proxies do; 307 sends it to an address that is signed for GET alone."""
+    upstream.options.head_refused = status
+    index = Index(upstream, tmp_path, '[images.postgres]\nsince = "now"\n')
+    assert index.refresh()["postgres"].errors == []
+    recorded = index.store.image("postgres")
+    assert recorded
+    assert recorded.tracks["latest"].digest == upstream.store("postgres").tags["latest"]
+    assert upstream.requests.count("HEAD .*/latest$")
+
+
+def test_a_tag_that_is_not_there_is_said_to_be_so_also_by_get(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    upstream.options.head_refused = 405
+    outcome = Index(upstream, tmp_path, '[images.nothing]\nsince = "now"\n').refresh()["nothing"]
+    assert outcome.errors

@@ -150,6 +150,43 @@ def test_a_version_that_does_not_meet_the_constraint_has_no_tags() -> None:
     assert names(low, high, constraint=r"^1\.2") == names(low)
 
 
+@pytest.mark.parametrize("constraint", [r"\.27", r"r2$", r"^1\.27", r"7\.4"])
+def test_a_constraint_is_met_wherever_in_the_version_it_is_found(constraint: str) -> None:
+    met, other = build("1.27.4-r2", at(1)), build("1.28.0-r0", at(2))
+    tags = tagged(met, other, constraint=constraint).tags
+    assert set(tags.values()) == {met.digest}
+    assert {"1.27.4-r2", "1.27.4-r2-202601020000", "1.27", "1"} <= tags.keys()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_name_for_an_exact_version_and_for_a_line_the_exact_version_has_it(order: int) -> None:
+    """A package may have no revision: then the line `1.27` is written as the version `1.27` is."""
+    exact, newer = build("1.27", at(1)), build("1.27.4-r2", at(2))
+    tags = tagged(*[exact, newer][::order]).tags
+    assert tags["1.27"] == exact.digest
+    assert (tags["1"], tags["1.27.4"]) == (newer.digest, newer.digest)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_newest_rebuild_is_the_one_made_last_whenever_each_was_seen(order: int) -> None:
+    older = build("1.27.4-r2", at(1), seen=START + timedelta(days=9))
+    newer = build("1.27.4-r2", at(2), seen=START + timedelta(days=3))
+    tags = tagged(*[older, newer][::order]).tags
+    assert {tags[name] for name in ("1.27.4-r2", "1.27.4", "1.27", "1")} == {newer.digest}
+
+
+@pytest.mark.parametrize("created", ["2026-02-18T22:56:09+05:00", "2026-02-18T09:26:09-08:30", "2026-02-18T17:56:09Z"])
+def test_the_minute_of_a_unique_tag_is_of_utc(created: str) -> None:
+    assert "1.27.4-r2-202602181756" in names(build("1.27.4-r2", created))
+    assert "latest-202602181756" in names(build(None, created))
+
+
+def test_a_unique_tag_is_never_the_name_of_a_track() -> None:
+    unknown = build(None)
+    of_track = tag([unknown], {}, {"latest", "latest-202602181756"}).tags
+    assert of_track == {"latest-20260218175609": unknown.digest}
+
+
 def test_a_constraint_of_later_leaves_unique_tags_where_they_are() -> None:
     low, high = build("1.27.4-r2", at(1)), build("2.0.0-r0", at(2))
     before = tagged(low, high).tags
