@@ -112,20 +112,21 @@ def _image(
     yield from check_origin(file, old, now.index, Settings(before.settings, wanted, confirmed))
     if wanted and now.index.settings not in (old.settings, settings_of(wanted)):
         yield Finding(file, "settings are others than before, should be as in images.toml; restore it from git")
-    yield from (Finding(file, what) for what in _lost(old, now.index))
+    must_be_signed = wanted is not None and wanted.trust is not None
+    yield from (Finding(file, what) for what in _lost(old, now.index, must_be_signed))
     yield from _new(file, before, now.index, wanted)
     yield from (Finding(file, what) for what in _unique(old, now.index))
     yield from (Finding(f"{name}/packages.json", what) for what in _packages(before, now.index, now.packages))
 
 
-def _lost(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
+def _lost(old: ImageIndex, new: ImageIndex, must_be_signed: bool) -> Iterator[str]:
     recorded = {build.key: build for build in new.builds}
     for build in old.builds:
         now = recorded.get(build.key)
         if now is None:
             yield f"build {build.digest} ({build.track}) is lost, should be there"
             continue
-        unlawful_ = unlawful(build, now, was_corrected=old.settings != new.settings)
+        unlawful_ = unlawful(build, now, was_corrected=old.settings != new.settings, must_be_signed=must_be_signed)
         for field, was, is_ in differing(build, now):
             if field in unlawful_:
                 yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
@@ -137,6 +138,8 @@ def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) 
     is_frozen = wanted is not None and wanted.frozen and before.settings is not None and before.settings.frozen
     for build in new.builds:
         old, what = recorded.get(build.key), f"build {build.digest} ({build.track})"
+        if old and became_verified(old, build) and wanted and wanted.trust:
+            yield Finding(file, f"{what} is said to be signed now, by {_signer(build)}: verify proves it", is_note=True)
         if old is None and is_frozen:
             yield Finding(file, f"{what} is new, should not be: the image is frozen in images.toml")
         elif old is None and wanted and build.track not in wanted.tracks:
@@ -170,6 +173,10 @@ def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for tag, each in new.retracted.items():
         if each.digest in known and old.digests.get(tag) != each.digest:
             yield f"retracted.{tag} is {each.digest}, should not be there: that build never had the tag"
+
+
+def _signer(build: Build) -> str:
+    return build.sbom.identity or "" if build.sbom else ""
 
 
 def _packages(before: ImageBefore, new: ImageIndex, new_log: PackageLog | None) -> Iterator[str]:

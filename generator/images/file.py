@@ -53,6 +53,7 @@ class _Shared:
     upstream: Repository
     address: str
     trust: Trust | None
+    keep: bool
 
 
 def load(path: Path) -> Images:
@@ -79,7 +80,7 @@ def parse(data: bytes, where: str) -> Images:
         raise ConfigurationError(f"{where}: {printable(error)}") from None
     except RecursionError:
         raise ConfigurationError(f"{where}: nested too deeply") from None
-    values.known(document, ("upstream", "address", "site", "trust", "images"), where)
+    values.known(document, ("upstream", "address", "site", "trust", "keep", "images"), where)
     upstream = values.repository(document.get("upstream", UPSTREAM), f"{where}: upstream")
     address = str(values.repository(document.get("address", ADDRESS), f"{where}: address"))
     site = values.site(document.get("site"), f"{where}: site")
@@ -87,7 +88,7 @@ def parse(data: bytes, where: str) -> Images:
     tables = document.get("images", {})
     if not isinstance(tables, dict):
         raise ConfigurationError(f"{where}: images is not a table; write [images.NAME] for each image")
-    shared = _Shared(upstream, address, trust)
+    shared = _Shared(upstream, address, trust, values.flag(document, "keep", where))
     return Images(upstream, {name: _image(name, table, shared, where) for name, table in tables.items()}, address, site)
 
 
@@ -118,7 +119,7 @@ def _image(name: str, table: object, shared: _Shared, where: str) -> Image:
         constraint=values.constraint(values.text(table, "constraint", where), where),
         since=values.since(table.get("since"), where),
         frozen=values.flag(table, "frozen", where),
-        keep=values.flag(table, "keep", where),
+        keep=values.flag(table, "keep", where, default=shared.keep),
         private=values.flag(table, "private", where),
         trust=read_trust(table["trust"], f"{where} trust") if "trust" in table else shared.trust,
         address=shared.address,

@@ -87,8 +87,8 @@ def since(value: object, where: str) -> Since:
     )
 
 
-def flag(table: Mapping[str, Any], key: str, where: str) -> bool:
-    value = table.get(key, False)
+def flag(table: Mapping[str, Any], key: str, where: str, *, default: bool = False) -> bool:
+    value = table.get(key, default)
     if not isinstance(value, bool):
         raise ConfigurationError(f"{where} {key}: {printable(value)!r} is neither true nor false")
     return value

@@ -31,13 +31,13 @@ def became_verified(recorded: Build, now: Build) -> bool:
     return was is not None and not was.verified and is_ is not None and is_.verified
 
 
-def unlawful(recorded: Build, now: Build, *, was_corrected: bool) -> list[str]:
+def unlawful(recorded: Build, now: Build, *, was_corrected: bool, must_be_signed: bool) -> list[str]:
     """The fields, as the index names them, in which a build may not have become another.
 
-    `was_corrected`: its image's settings are others.
+    `was_corrected`: its image's settings are others. `must_be_signed`: images.toml says by whom.
     """
     lawful = set(DERIVED) if recorded.version is None or was_corrected else set()
-    if became_verified(recorded, now):
+    if must_be_signed and became_verified(recorded, now):
         lawful.add("sbom")
     if recorded.gone is None or now.gone is None:
         lawful.add("gone")  # it comes and goes; since when, does not change

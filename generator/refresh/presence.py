@@ -20,6 +20,7 @@ from generator.record.store import Store
 from generator.refresh.recorder import Recorder
 from generator.upstream import Client, Connections, Limits
 from generator.upstream.challenge import Realm
+from generator.upstream.credentials import CredentialStore
 
 FILE = "checked.json"
 
@@ -114,6 +115,7 @@ def _ask(
     chosen: Iterable[tuple[str, str]], images: Images, indexes: Mapping[str, ImageIndex], limits: Limits
 ) -> dict[str, _Asking]:
     asked: dict[str, _Asking] = {}
+    credentials = CredentialStore.from_environment()
     with Connections(_JOBS, limits.patience) as connections, ThreadPoolExecutor(_JOBS) as pool:
         for name, digest in chosen:
             if name not in asked:
@@ -121,7 +123,7 @@ def _ask(
                 realm = Realm(auth.realm, auth.service) if auth else None
                 if realm:
                     realm.check(repository.plain)
-                asked[name] = _Asking(Client(repository, connections, limits, realm))
+                asked[name] = _Asking(Client(repository, connections, limits, realm, credentials))
             pool.submit(asked[name].ask, digest)
         pool.shutdown()
     return asked

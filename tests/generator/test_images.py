@@ -204,3 +204,9 @@ def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(text: str, me
 def test_what_is_not_utf_8_is_told_by_its_place() -> None:
     with pytest.raises(ConfigurationError, match=r"images.toml: byte 2 is not UTF-8"):
         parse(b"# \xff", "images.toml")
+
+
+def test_a_registry_that_deletes_nothing_is_said_so_once() -> None:
+    images = parse(b"keep = true\n[images.a]\n[images.b]\nkeep = false\n", "images.toml").images
+    assert (images["a"].keep, images["b"].keep) == (True, False)
+    assert not only("[images.a]").keep
