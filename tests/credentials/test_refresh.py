@@ -137,7 +137,7 @@ def test_dry_run_says_which_entry_is_used(upstream: ExampleUpstream, tmp_path: P
 def test_a_token_that_expires_on_the_way_is_asked_for_again(upstream: ExampleUpstream, tmp_path: Path) -> None:
     challenge = f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'
     expired = Answer(401, {"WWW-Authenticate": challenge}, b"{}")
-    upstream.inject(Fault(expired, path="/manifests/sha256:", times=2))
+    upstream.inject(Fault(expired, path="/manifests/sha256:"))
     done = refresh(tmp_path, upstream.host, entry())
     assert (done.status, done.builds) == (0, 6), done.output
     assert upstream.requests.count("GET /token", status=200) >= 2

@@ -173,7 +173,7 @@ def test_a_token_may_be_called_access_token(upstream: ExampleUpstream, tmp_path:
 def test_a_token_that_expires_meanwhile_is_fetched_anew(expected: Expected, tmp_path: Path) -> None:
     with ExampleUpstream() as upstream:
         challenge = f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'
-        upstream.inject(Fault(Answer(401, {"WWW-Authenticate": challenge}), path=r"\.att$", times=2))
+        upstream.inject(Fault(Answer(401, {"WWW-Authenticate": challenge}), path=r"\.att$"))
         index = Index(upstream, tmp_path, ALWAYS)
         assert index.refresh()["nginx"].errors == []
         assert upstream.requests.count("/token") > 1
