@@ -1,5 +1,6 @@
 """Whatever befalls a refresh, what was recorded stays, the index stays sound, and the next refresh completes it."""
 
+import os
 import re
 import resource
 import subprocess
@@ -216,3 +217,16 @@ def test_a_build_made_in_the_future_has_the_date_at_which_it_was_seen(nginx: Ind
     nginx.refresh()
     assert nginx.tags("nginx")[f"1.31.0-r0-{now:%Y%m%d%H%M}"] == nginx.tags("nginx")["1.31.0"]
     assert problems(nginx) == []
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o000])
+def test_a_server_of_another_user_can_read_what_was_written(nginx: Index, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        nginx.refresh()
+    finally:
+        os.umask(before)
+    written = [path for path in nginx.folder.rglob("*") if path.is_file() and path.name != "images.toml"]
+    assert {path.suffix for path in written} >= {".json", ".md"}
+    documents = [path for path in written if path.suffix in (".json", ".md")]
+    assert {path.stat().st_mode & 0o777 for path in documents} == {0o644}

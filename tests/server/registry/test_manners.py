@@ -222,6 +222,12 @@ class TestBehindAProxy:
             ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.0.0.0/8"}, "https://11.1.2.3/", "http://p:1"),
             ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "fd00::/8"}, "https://[fd00::1]/", None),
             ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://cgr.dev/", None),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.1.2.3/8"}, "https://10.9.9.9/", None),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "[fd00::1]:443"}, "https://[fd00::1]/", None),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "[fd00::1]:8443"}, "https://[fd00::1]/", "http://p:1"),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "[fd00::1]"}, "https://[fd00::1]/", None),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.cgr.dev"}, "https://x.cgr.dev/", None),
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*.cgr.dev"}, "https://x.gr.dev/", "http://p:1"),
             ({"HTTP_PROXY": "http://p:1"}, "http://localhost:5055/", None),
         ],
     )

@@ -173,13 +173,30 @@ class TestOAuth2:
         assert error(answer) == (401, "UNAUTHORIZED")
 
     @pytest.mark.parametrize(
-        ("body", "status"), [(b"", 400), (b"a" * 70_000, 413), (b"&".join([b"a=b"] * 100), 400), (b"\xff=\xfe", 400)]
+        ("body", "status", "code", "message"),
+        [
+            (b"", 400, "UNSUPPORTED", "a request for a token names its grant_type"),
+            (b"a=b", 400, "UNSUPPORTED", "a request for a token names its grant_type"),
+            (b"grant_type=password&x", 400, "UNSUPPORTED", "a request for a token is a form of fields"),
+            (b"grant_type=password&" + b"&".join([b"a=b"] * 32), 400, "UNSUPPORTED", "a request for a token is a form"),
+            (b"\xff=\xfe", 400, "UNSUPPORTED", "a request for a token is a form of fields"),
+            (b"grant_type=" + b"a" * 65_536, 413, "SIZE_INVALID", "this is no request for a token: it is too long"),
+        ],
     )
     def test_what_is_no_such_form_is_refused(
-        self, client: httpx.Client, upstream: ExampleUpstream, body: bytes, status: int
+        self, client: httpx.Client, upstream: ExampleUpstream, body: bytes, status: int, code: str, message: str
     ) -> None:
-        assert client.post("/token", content=body).status_code == status
+        answer = client.post("/token", content=body)
+        assert error(answer) == (status, code)
+        assert answer.json()["errors"][0]["message"].startswith(message)
         assert len(upstream.requests) == 0
+
+    @pytest.mark.parametrize("body", [b"grant_type=" + b"a" * 65_525, b"grant_type=x&" + b"&".join([b"a=b"] * 31)])
+    def test_one_of_the_size_that_is_allowed_is_upstreams_to_refuse(
+        self, client: httpx.Client, upstream: ExampleUpstream, body: bytes
+    ) -> None:
+        assert error(client.post("/token", content=body)) == (401, "UNAUTHORIZED")
+        assert upstream.requests.count("POST /token") == 1
 
 
 class TestWhereCredentialsGo:
