@@ -94,3 +94,32 @@ def test_the_server_recovers_when_upstream_does(client: httpx.Client, upstream: 
     statuses = [client.get(PATHS[0]).status_code for _ in range(5)]
     assert statuses[0] == 502
     assert statuses[-1] == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "message"),
+    [
+        (403, (403, "DENIED"), "upstream does not give this to you"),
+        (400, (404, "BLOB_UNKNOWN"), "there is no blob {digest}"),
+        (404, (404, "BLOB_UNKNOWN"), "there is no blob {digest}"),
+        (410, (404, "BLOB_UNKNOWN"), "there is no blob {digest}"),
+        (416, (416, "SIZE_INVALID"), "there is no such range"),
+        (429, (429, "TOOMANYREQUESTS"), "localhost is asked too often"),
+        (418, (502, "UNAVAILABLE"), "localhost answered 418"),
+        (500, (502, "UNAVAILABLE"), "localhost answered 500"),
+        (502, (502, "UNAVAILABLE"), "localhost answered 502"),
+        (503, (503, "UNAVAILABLE"), "localhost answered 503"),
+        (504, (504, "UNAVAILABLE"), "localhost answered 504"),
+    ],
+)
+def test_each_refusal_of_upstreams_has_one_of_ours(
+    client: httpx.Client, upstream: ExampleUpstream, status: int, expected: tuple[int, str], message: str
+) -> None:
+    digest = f"sha256:{'0' * 64}"
+    headers = {"Retry-After": "17", "Content-Range": "bytes */5", "X-Internal": "10.0.0.7"}
+    upstream.inject(Fault(Answer(status, headers), path="/blobs/", times=None))
+    answer = client.get(f"/v2/postgres/blobs/{digest}")
+    assert error(answer) == expected
+    assert answer.json()["errors"][0]["message"] == message.format(digest=digest)
+    assert ("retry-after" in answer.headers) == (status in (429, 503))
+    assert ("content-range" in answer.headers) == (status == 416)
