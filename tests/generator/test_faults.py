@@ -518,3 +518,16 @@ def test_a_tag_that_is_not_there_is_said_to_be_so_also_by_get(upstream: ExampleU
     upstream.options.head_refused = 405
     outcome = Index(upstream, tmp_path, '[images.nothing]\nsince = "now"\n').refresh()["nothing"]
     assert outcome.errors
+
+
+def test_what_was_asked_for_by_digest_is_that_whatever_the_answer_calls_itself(
+    upstream: ExampleUpstream, tmp_path: Path
+) -> None:
+    """Another manifest of the same repository, under its own and right digest."""
+    store = upstream.store("postgres")
+    asked = store.tags["latest"]
+    other = next(each for each in store.manifests.values() if each.digest != asked)
+    headers = {"Docker-Content-Digest": other.digest, "Content-Type": other.media_type}
+    upstream.inject(Fault(Answer(200, headers, other.data), path=f"/manifests/{asked}$", method="GET", times=None))
+    index = Index(upstream, tmp_path, '[images.postgres]\nsince = "now"\n')
+    assert f"does not have the digest {asked}" in "".join(index.refresh()["postgres"].errors)
