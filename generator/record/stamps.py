@@ -28,12 +28,13 @@ class Stamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`refreshed.json` itself: a line for each image, so that two refreshes of different images can be merged.
 
     `program` is the digest of what made the stamps: another one makes others of the same files. `absent` are the images
-    that the upstream did not have at the last refresh.
+    that the upstream did not have at the last refresh, `refused` the documents of each image that gave nothing.
     """
 
     program: str = ""
     images: dict[str, str]
     absent: tuple[str, ...] = ()
+    refused: dict[str, tuple[str, ...]] = {}
 
 
 def source_stamp(image: Image, data: bytes) -> str:

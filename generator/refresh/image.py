@@ -1,7 +1,7 @@
 """One image in the course of a refresh: what was observed and learned of it so far."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from generator.errors import ReverseRegistryError, TransientError, UpstreamError
 from generator.images import Image
@@ -12,6 +12,7 @@ from generator.refresh.correct import unreadable, unverified
 from generator.refresh.learn import Learned, learn
 from generator.refresh.observe import BuildReference, Observation, observe
 from generator.refresh.outcome import Outcome
+from generator.resolve.refused import Refused
 from generator.trust.policy import Verifier
 from generator.upstream import Client
 
@@ -24,7 +25,10 @@ class NotTriedError(UpstreamError):
 
 @dataclass
 class ImageRefresh:
-    """`pending` counts the builds that are still being learned; `awaited` are those that were not learned so far."""
+    """`pending` counts the builds that are still being learned; `awaited` are those that were not learned so far.
+
+    `refused` are the marks of documents that were read in vain before, `still_refused` those of builds without another.
+    """
 
     image: Image
     client: Client
@@ -37,6 +41,8 @@ class ImageRefresh:
     awaited: set[BuildReference] = field(default_factory=set)
     learned: list[Learned] = field(default_factory=list)
     unknown: dict[str, list[Learned]] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
+    still_refused: set[str] = field(default_factory=set)
     verify_recorded: bool = False
     to_verify: set[tuple[str, str]] = field(default_factory=set)
     unsigned: dict[str, list[Learned]] = field(default_factory=dict)
@@ -67,11 +73,14 @@ class ImageRefresh:
         if self.failures >= _MOST_FAILURES:
             raise NotTriedError
         try:
-            learned = learn(self.client, self.image, reference, self.verifier)
+            refused = Refused(self.image, self.refused)
+            learned = learn(self.client, self.image, reference, self.verifier, refused)
         except TransientError:
             self.failures += 1
             raise
         self.failures = 0
+        if learned and not learned.build.version and not learned.build.sbom:
+            self.still_refused |= refused.marks
         return learned
 
     def take_observation(self, result: Callable[[], Observation]) -> None:
@@ -98,12 +107,22 @@ class ImageRefresh:
         if learned is None:
             self.outcome.gone += 1
             return
+        learned = self._as_recorded(learned)
         self.learned.append(learned)
         self.unsaved += 1
         if learned.build.unknown and learned.build.key in self.to_verify:
             self.unsigned.setdefault(learned.build.unknown.reason, []).append(learned)
         elif learned.build.unknown:
             self.unknown.setdefault(learned.build.unknown.reason, []).append(learned)
+
+    def _as_recorded(self, learned: Learned) -> Learned:
+        """Why nothing was found the first time, where nothing is found again: what was refused then is not read now."""
+        if self.recorded is None or learned.build.version or learned.build.sbom:
+            return learned
+        recorded = next((build for build in self.recorded.index.builds if build.key == learned.build.key), None)
+        if recorded is None or recorded.unknown is None or recorded.sbom:
+            return learned
+        return replace(learned, build=recorded, reason=recorded.unknown.reason)
 
     def close(self) -> None:
         """Says what is said once an image, now that all of it is known."""

@@ -12,6 +12,7 @@ from generator.refresh.observe import BuildReference
 from generator.resolve import Resolution, Snapshot, resolve, unknown
 from generator.resolve.documents import Source
 from generator.resolve.main_package import main_package
+from generator.resolve.refused import Refused
 from generator.trust.policy import Verifier
 from generator.upstream import Client
 
@@ -25,11 +26,17 @@ class Learned:
     reason: str
 
 
-def learn(client: Client, image: Image, reference: BuildReference, verifier: Verifier | None = None) -> Learned | None:
+def learn(
+    client: Client,
+    image: Image,
+    reference: BuildReference,
+    verifier: Verifier | None = None,
+    refused: Refused | None = None,
+) -> Learned | None:
     """None where the upstream no longer has the build. Raises `UpstreamError` or `MalformedError`."""
     try:
         snapshot = Snapshot(client, client.manifest(reference.digest))
-        resolution = _resolve(snapshot, image, verifier)
+        resolution = _resolve(snapshot, image, verifier, refused)
         created, platforms = snapshot.created, snapshot.platforms
     except NotFoundError:
         return None
@@ -77,9 +84,9 @@ def _sbom(source: Source) -> Sbom:
     )
 
 
-def _resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None) -> Resolution:
+def _resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None, refused: Refused | None) -> Resolution:
     try:
-        return resolve(snapshot, image, verifier)
+        return resolve(snapshot, image, verifier, refused)
     except TransientError:
         raise
     except (UpstreamError, MalformedError) as error:

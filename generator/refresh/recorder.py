@@ -25,6 +25,7 @@ from generator.render.pages import render_catalogue, render_image
 from generator.trust.policy import Signer
 
 _REST = 20
+_MOST_REFUSED = 1000
 
 
 class Recorder:
@@ -40,6 +41,7 @@ class Recorder:
         self._summaries: dict[str, Summary] = {}
         self._stamps: dict[str, str] = {}
         self._absent: set[str] = set()
+        self._refused: dict[str, tuple[str, ...]] = {}
         self.unasked: list[Outcome] = []
         self._dirty: dict[str, ImageIndex] = {}
         self._rendered: set[str] = set()
@@ -55,6 +57,12 @@ class Recorder:
             if catalogue and stamps:
                 self._stamps, self._summaries = stamps.images, catalogue.images
                 self._absent = {*stamps.absent} & {*self._images.images}
+                if stamps.program == program():
+                    self._refused = {name: each for name, each in stamps.refused.items() if name in self._images.images}
+
+    def refused(self, name: str) -> frozenset[str]:
+        """The marks of the documents that the last refresh read of an image in vain."""
+        return frozenset(self._refused.get(name, ()))
 
     def save(self, work: ImageRefresh, *, finished: bool) -> None:
         """Records what has been learned of an image so far. Raises `StorageError`."""
@@ -62,6 +70,8 @@ class Recorder:
             self._note_absence(work.outcome)
             return
         self._absent.discard(work.image.name)
+        if finished and not work.awaited:
+            self._refused[work.image.name] = tuple(sorted(work.still_refused)[:_MOST_REFUSED])
         if self._is_settled(work, work.observation):
             self._settled.add(work.image.name)
             return
@@ -210,7 +220,8 @@ class Recorder:
         self._store.write("index.json", catalogue)
         self._store.write("README.md", render_catalogue(catalogue, self._images.address, self._images.site))
         stamps = {name: self._stamps[name] for name in images if name in self._stamps}
-        self._store.write(STAMPS, Stamps(program=program(), images=stamps, absent=tuple(sorted(self._absent))))
+        absent, refused = tuple(sorted(self._absent)), {name: each for name, each in self._refused.items() if each}
+        self._store.write(STAMPS, Stamps(program=program(), images=stamps, absent=absent, refused=refused))
         self._published = monotonic()
         self._cost = self._published - began
 

@@ -126,6 +126,7 @@ class Refresh:
         verifier = self._verifiers.get(image.name)
         work = ImageRefresh(image, client, recorded, outcome, verifier, is_fresh)
         work.verify_recorded = self._verify_recorded
+        work.refused = self._recorder.refused(image.name)
         return work
 
     def _observed(self, tasks: Tasks, work: ImageRefresh, result: Callable[[], Observation]) -> None:

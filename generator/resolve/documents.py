@@ -11,6 +11,7 @@ from generator.resolve.envelope import Open, Statement, attestation, is_envelope
 from generator.resolve.formats import FORMATS, SPDX, Format, of_document
 from generator.resolve.formats.spdx import described_images
 from generator.resolve.homes import Attachment, attachments
+from generator.resolve.refused import Refused
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import SignatureError, Signer, Verifier
 
@@ -57,14 +58,23 @@ _Found = tuple[Format, int, Attachment | Document]
 class Documents:
     """`wanted` is a purl type to read beside the installed ones. What could not be read is named in `reasons`.
 
-    With a `verifier`, only what it opens is read, and only the bytes that it found to be signed.
+    With a `verifier`, only what it opens is read, and only the bytes that it found to be signed. What is `refused` is
+    not downloaded again.
     """
 
-    def __init__(self, snapshot: Snapshot, wanted: str, reasons: list[str], verifier: Verifier | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        wanted: str,
+        reasons: list[str],
+        verifier: Verifier | None = None,
+        refused: Refused | None = None,
+    ) -> None:
         self._snapshot = snapshot
         self._wanted = wanted
         self._reasons = reasons
         self._verifier = verifier
+        self._refused = refused
         self._others: list[_Found] = []
         self._places = 0
 
@@ -102,6 +112,10 @@ class Documents:
 
     def _document(self, attachment: Attachment) -> Document | None:
         """None where it is not what it should be or lists no package."""
+        attached = attachment.subject, attachment.blob.digest
+        if self._refused is not None and attached in self._refused:
+            self._reasons.append(f"{self._what(attachment)}: was read before, and gave nothing")
+            return None
         try:
             with self._snapshot.client.holding(attachment.blob):
                 format_, packages, signer = self._read(attachment)
@@ -109,10 +123,14 @@ class Documents:
             raise
         except (UpstreamError, MalformedError, SignatureError) as error:
             self._reasons.append(str(error))
+            if self._refused is not None and isinstance(error, MalformedError):
+                self._refused.add(attached)
             return None
         digest = attachment.blob.digest
         if not packages:
             self._reasons.append(f"the {format_.name} document {digest} names no installed package")
+            if self._refused is not None:
+                self._refused.add(attached)
             return None
         return Document(attachment.kind, format_, digest, packages, signer)
 

@@ -11,6 +11,7 @@ from generator.package.version import Version
 from generator.record.index import Unknown
 from generator.resolve.documents import Document, Documents, Source
 from generator.resolve.main_package import agreed, main_package, own_label
+from generator.resolve.refused import Refused
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import Verifier
 
@@ -32,7 +33,9 @@ class Resolution:
     message: str = ""
 
 
-def resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None = None) -> Resolution:
+def resolve(
+    snapshot: Snapshot, image: Image, verifier: Verifier | None = None, refused: Refused | None = None
+) -> Resolution:
     """The main package of a build, from the first place that keeps a document with it.
 
     What lists the installed packages goes before what merely names versions. Attachments that are not what they
@@ -41,7 +44,7 @@ def resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None = None) 
     itself cannot be read, and `TransientError` where the upstream is at fault.
     """
     reasons: list[str] = []
-    resolution = _of_documents(snapshot, image, reasons, verifier) or unknown(
+    resolution = _of_documents(snapshot, image, reasons, verifier, refused) or unknown(
         "; ".join(reasons) or "no SBOM is attached"
     )
     if image.version_label and resolution.package is None and verifier is None:
@@ -49,9 +52,11 @@ def resolve(snapshot: Snapshot, image: Image, verifier: Verifier | None = None) 
     return resolution
 
 
-def _of_documents(snapshot: Snapshot, image: Image, reasons: list[str], verifier: Verifier | None) -> Resolution | None:
+def _of_documents(
+    snapshot: Snapshot, image: Image, reasons: list[str], verifier: Verifier | None, refused: Refused | None
+) -> Resolution | None:
     """None where no document lists packages. Of SBOMs in other places, the next is asked where one has no fit."""
-    documents = Documents(snapshot, image.package_type, reasons, verifier)
+    documents = Documents(snapshot, image.package_type, reasons, verifier, refused)
     unclear: Resolution | None = None
     for sboms in documents.sboms():
         resolution, is_final = _judge(sboms, image, snapshot)
