@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from generator.errors import VersionUnknownError
-from generator.images import load
 from generator.package.purl import Package, parse_pin
 from generator.resolve.main_package import LABEL, TITLES, main_package, own_label
 
@@ -84,9 +83,6 @@ UNKNOWN = {
 }
 
 
-WITHOUT_DEV = "busybox busybox-static hollywood min-toolkit-debug static wolfi-base"
-
-
 class Locked(Struct, frozen=True):
     image: str
     tags: tuple[str, ...]
@@ -150,17 +146,3 @@ def test_the_order_of_the_packages_and_a_second_namespace_change_nothing(locked:
 def test_a_variant_of_an_image_has_its_version(image: str, variant: str) -> None:
     locked = next(locked for locked in LOCKED if locked.image == image)
     assert locked.main(image + variant) == locked.main(image)
-
-
-def test_the_committed_catalogue_is_the_free_one_with_the_tags_that_each_image_has() -> None:
-    images = load(FOLDER.parent.parent.parent / "index" / "images.toml").images
-    tags = {image: {tag for locked in LOCKED if locked.image == image for tag in locked.tags} for image in images}
-    assert images.keys() == {locked.image for locked in LOCKED}
-    for name, image in images.items():
-        assert str(image.repository) == f"cgr.dev/chainguard/{name}"
-        assert image.tracks[0] == "latest"
-        assert {track.removesuffix("-dev") for track in image.tracks} <= tags[name]
-    assert "latest-root" in images["git"].tracks
-    assert "latest-fpm" in images["php"].tracks
-    # What has a shell as it is, or nothing at all, is not published with one.
-    assert {name for name, image in images.items() if "latest-dev" not in image.tracks} == set(WITHOUT_DEV.split())
