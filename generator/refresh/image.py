@@ -130,14 +130,13 @@ class ImageRefresh:
             self.outcome.fail(TransientError(""), f"{self.untried} more builds were not tried after these")
         for reason, learned in self.unsigned.items():
             self.outcome.notes.append(f"{len(learned)} recorded before: not verified, and as they were: {reason}")
-        for reason, learned in self.unknown.items():
+        for learned in self.unknown.values():
             build = learned[0].build
             if len(learned) == 1:
                 self.outcome.notes.append(f"{build.digest} ({build.track}): version unknown: {learned[0].reason}")
             else:
                 newest = max(learned, key=lambda each: each.build.order).reason
-                same = reason if reason in newest else newest
-                self.outcome.notes.append(f"{len(learned)} builds: version unknown: {same}")
+                self.outcome.notes.append(f"{len(learned)} builds: version unknown: {newest}")
 
 
 def line(error: Exception) -> str:

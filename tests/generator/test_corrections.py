@@ -197,7 +197,10 @@ def test_many_builds_of_one_reason_are_one_line(upstream: ExampleUpstream, tmp_p
         upstream.push(demo("engine", "other", hour=hour), "latest", at=MADE.replace(hour=hour))
     notes = Index(upstream, tmp_path, ONE).refresh()["demo"].notes
     assert len(notes) == 1
-    assert notes[0].startswith("3 builds: version unknown: ")
+    assert notes[0].startswith(
+        "3 builds: version unknown: no installed package fits the image's name 'demo'; candidates: "
+    )
+    assert notes[0].endswith('settle it with package = "..."')
 
 
 def test_a_clock_that_is_ahead_hides_no_build_that_comes_later(upstream: ExampleUpstream, tmp_path: Path) -> None:
