@@ -1,6 +1,7 @@
 """`index/` belongs to whoever runs the schedule: whatever it holds, the tests are green.
 
-The suite was run in such a checkout as a whole; here it is the part of it that has to do with indexes.
+The suite was run in such a checkout as a whole; here it is the part of it that has to do with indexes. What this
+repository's own schedule has committed by now is left behind: it is of other upstreams.
 """
 
 import shutil
@@ -21,12 +22,13 @@ PART = ("tests/test_layout.py", "tests/generator/test_schema.py", "tests/workflo
 def test_the_tests_are_green_whatever_the_schedule_has_committed(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").strip("\0").split("\0"):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() and not name.startswith("index/"):
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, checkout / name)
     with ExampleUpstream() as upstream:
         images = '[images.nginx]\nsince = "always"\n[images."team/db"]\nrepository = "HOST/chainguard/postgres"\n'
         text = f'upstream = "HOST/chainguard"\n{images}'.replace("HOST", upstream.host)
+        (checkout / "index").mkdir()
         (checkout / "index" / "images.toml").write_text(text)
         assert cli(checkout, "refresh").returncode == 0
     git(checkout, "init", "--quiet", "--initial-branch=main")
