@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import RegistryError, StartError, TransferBrokenError, UnauthorizedError, UpstreamError
 from .index.current import Current
+from .registry.blobs import Blobs
 from .registry.guard import Guard
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
@@ -25,7 +26,7 @@ from .registry.routes import Registry
 from .settings import Settings
 from .site import Site
 from .telemetry import metrics
-from .telemetry.access_log import AccessLog, Exchange, Subject, exchange
+from .telemetry.access_log import AccessLog, Exchange, exchange, subject
 from .telemetry.health import Health
 from .upstream.calls import Upstream
 from .upstream.client import Client
@@ -65,7 +66,7 @@ class Server:
             await self._app(scope, receive, done.send)
         except TransferBrokenError as error:
             # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
-            logger.warning("%s %s: %s", scope["method"], Subject.of(scope["raw_path"]).name, error)
+            logger.warning("%s %s: %s", scope["method"], subject(scope["raw_path"])[1], error)
         finally:
             self._log.observe(scope, done, started)
 
@@ -105,17 +106,8 @@ class Server:
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
-        registry = Registry(
-            current,
-            upstream,
-            manifests,
-            self._prepared,
-            relays,
-            guard,
-            passthrough,
-            public_url,
-            settings.timeout,
-        )
+        blobs = Blobs(upstream, settings.timeout)
+        registry = Registry(current, upstream, manifests, blobs, self._prepared, relays, guard, passthrough, public_url)
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),
@@ -135,7 +127,7 @@ class Server:
 async def _registry_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegistryError)  # noqa: S101
     if isinstance(error, UpstreamError):
-        logger.warning("%s %s: %s", request.method, Subject.of(request.scope["raw_path"]).name, error)
+        logger.warning("%s %s: %s", request.method, subject(request.scope["raw_path"])[1], error)
     return error.response()
 
 

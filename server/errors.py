@@ -13,20 +13,21 @@ class StartError(Exception):
 
 
 class TransferBrokenError(Exception):
-    """Upstream broke off while its bytes were being passed on."""
+    """Upstream broke off while its bytes were being passed on, or the client takes no more of them."""
 
 
 class RegistryError(Exception):
     """
-    A request that fails, with a code of the OCI distribution specification 1.1, "Error codes". `answered` is upstream's
-    own status, if it has said one.
+    A request that fails, with a code of the OCI distribution specification 1.1, "Error codes".
+
+    `answered` is upstream's own status, if it has said one.
     """
 
-    answered: int | None = None
-
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] = {}, answered: int | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.code, self.headers = status, code, headers or {}
+        self.status, self.code, self.headers, self.answered = status, code, headers, answered
 
     def response(self) -> Response:
         body = msgspec.json.encode({"errors": [{"code": self.code, "message": str(self)}]})
@@ -38,15 +39,9 @@ class UpstreamError(RegistryError):
     """Upstream is away or broken: what the index knows may stand in for it."""
 
     def __init__(
-        self, message: str, status: int = 502, answered: int | None = None, headers: Mapping[str, str] | None = None
+        self, message: str, status: int = 502, answered: int | None = None, headers: Mapping[str, str] = {}
     ) -> None:
-        super().__init__(status, "TOOMANYREQUESTS" if status == 429 else "UNAVAILABLE", message, headers)
-        self.answered = answered
-
-    @property
-    def is_unsupported(self) -> bool:
-        """Upstream does not know the method or the endpoint."""
-        return self.answered in (405, 501)
+        super().__init__(status, "TOOMANYREQUESTS" if status == 429 else "UNAVAILABLE", message, headers, answered)
 
 
 class UnauthorizedError(RegistryError):

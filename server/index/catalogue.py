@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from ..errors import StartError
-from .folder import Document, Folder
+from .folder import Folder
 from .image import Image
 from .names import NAME
 from .repository import Auth, Repository
@@ -39,22 +39,18 @@ class Index:
 
     def __init__(self, folder: Folder | Path, known: "Index | None" = None, with_private: bool = True) -> None:
         self._folder = folder if isinstance(folder, Folder) else Folder(folder)
-        self.documents: dict[str, Document] = {}
+        self.documents = self._folder.documents
         with self._named("index.json"):
-            catalogue = msgspec.json.decode(self._catalogue(known), type=_Catalogue)
+            catalogue = msgspec.json.decode(self._read("index.json", known), type=_Catalogue)
             self.upstream = catalogue.upstream
             self.home = Repository.parse(f"{self.upstream}/name")
-        self.images = {
-            name: self._image(name, known) if summary.refreshed else self._unrefreshed(name, summary)
-            for name, summary in catalogue.images.items()
-        }
+        self.images = {name: self._image(name, summary, known) for name, summary in catalogue.images.items()}
         with self._named("schema.json"), suppress(FileNotFoundError):
-            self._load("schema.json", known)
-        private = next((name for name, image in self.images.items() if image.private), None)
-        if private and not with_private:
-            raise StartError(
-                f"{self._folder.root}: {private} is private, which needs REVERSE_REGISTRY_AUTH=passthrough"
-            )
+            self._read("schema.json", known)
+        self.private = [name for name, image in self.images.items() if image.private]
+        if self.private and not with_private:
+            only = f"{self.private[0]} is private, which needs REVERSE_REGISTRY_AUTH=passthrough"
+            raise StartError(f"{self._folder.root}: {only}")
         self._auth = self._token_endpoints()
         self.home = self._with_auth(self.home)
         self._by_repository = {(each.source.host, each.source.path): each for each in self.images.values()}
@@ -99,41 +95,31 @@ class Index:
                 raise StartError(f"{path}: auth is not what another image of {host} has: {found[host].realm}")
         return found
 
-    def _catalogue(self, known: "Index | None") -> bytes:
-        try:
-            return self._load("index.json", known)
-        except FileNotFoundError:
-            root = self._folder.root
-            message = f"{root}/index.json: no index here; `reverse-registry refresh --index {root}` writes one"
-            raise StartError(message) from None
-
-    def _unrefreshed(self, name: str, summary: _Summary) -> Image:
-        self._folder.watch(f"{name}/index.json")
-        with self._named("index.json"):
-            return Image(summary.repository, private=summary.private)
-
-    def _image(self, name: str, known: "Index | None") -> Image:
+    def _image(self, name: str, summary: _Summary, known: "Index | None") -> Image:
         path, packages = f"{name}/index.json", f"{name}/packages.json"
+        if not summary.refreshed:
+            self._folder.watch(path)
+            with self._named("index.json"):
+                return Image(summary.repository, private=summary.private)
         with self._named(packages), suppress(FileNotFoundError):
-            msgspec.json.decode(self._load(packages, known), type=Raw)
+            msgspec.json.decode(self._read(packages, known), type=Raw)
         with self._named(path):
-            body = self._load(path, known)
-            if known and known.documents.get(path) is self.documents[path]:
-                return known.images[name]
-            return msgspec.json.decode(body, type=Image)
+            body = self._read(path, known)
+            is_known = known and known.documents.get(path) is self.documents[path]
+            return known.images[name] if known and is_known else msgspec.json.decode(body, type=Image)
 
-    def _load(self, path: str, known: "Index | None") -> bytes:
-        body = self._folder.read(path)
-        before = known.documents.get(path) if known else None
-        self.documents[path] = Document.of(body, before, compressed=path.endswith("packages.json"))
-        return body
+    def _read(self, path: str, known: "Index | None") -> bytes:
+        return self._folder.read(path, known.documents.get(path) if known else None)
 
     @contextmanager
     def _named(self, path: str) -> Iterator[None]:
         """Names the file in the message of what goes wrong with it."""
+        root = self._folder.root
         try:
             yield
         except OSError as error:
-            raise StartError(f"{self._folder.root / path}: {error.strerror}") from None
+            is_nothing = path == "index.json" and isinstance(error, FileNotFoundError)
+            advice = f"no index here; `reverse-registry refresh --index {root}` writes one"
+            raise StartError(f"{root / path}: {advice if is_nothing else error.strerror}") from None
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise StartError(f"{self._folder.root / path}: {error}") from None
+            raise StartError(f"{root / path}: {error}") from None

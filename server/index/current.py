@@ -34,16 +34,13 @@ class Current:
         """Raises StartError."""
         self._root = folder
         self._on_reload = on_reload
+        self._with_private = with_private
         self._hangup = asyncio.Event()
         self._folder = Folder(folder)
-        self._with_private = with_private
-        self._take(Index(self._folder, None, with_private))
+        self.index, self.loaded = Index(self._folder, None, with_private), datetime.now(UTC)
         # What is here at the start stays: no garbage collection has to walk it again. Not so at a reload, when requests
         # in flight would be kept for ever.
         gc.freeze()
-
-    def _take(self, index: Index) -> None:
-        self.index, self.loaded = index, datetime.now(UTC)
 
     async def watch(self) -> None:
         """Reloads at SIGHUP, and when the files have changed. Runs until it is cancelled."""
@@ -77,7 +74,7 @@ class Current:
             return False
         self._folder = folder
         retired = list(self.index.images.values())
-        self._take(index)
+        self.index, self.loaded = index, datetime.now(UTC)
         self._on_reload(index)
         logger.info("The changed index is in use: %d images", len(index.images))
         await asyncio.to_thread(_release, retired)

@@ -9,7 +9,8 @@ from zlib import compress, decompress
 
 from msgspec import Struct
 
-Identity = tuple[int, int, int]
+Identity = tuple[int, int, int] | None
+"""Of a file: nanoseconds, size, inode; None where there is none."""
 
 
 class Document(Struct, frozen=True, gc=False):
@@ -19,60 +20,51 @@ class Document(Struct, frozen=True, gc=False):
     stored: bytes
     is_compressed: bool
 
-    @classmethod
-    def of(cls, body: bytes, known: "Document | None", compressed: bool) -> "Document":
-        """`known` itself where it has these bytes. Digests do not compress: that would take as long as reading them."""
-        checksum = sha256(body).digest()
-        if known and known.checksum == checksum:
-            return known
-        return cls(checksum, compress(body, 1) if compressed else body, compressed)
-
     @property
     def body(self) -> bytes:
         return decompress(self.stored) if self.is_compressed else self.stored
 
 
 class Folder:
-    """
-    `root` may be a link, as git-sync flips it; in the folder there is none.
-
-    `seen` has the identity of each file as it was read: nanoseconds, size, inode; None where there was none.
-    """
+    """`root` may be a link, as git-sync flips it. `seen` are the files that were asked for, as they were then."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.seen: dict[Path, Identity | None] = {}
+        self.seen: dict[Path, Identity] = {}
+        self.documents: dict[str, Document] = {}
         self._real = root.resolve()
 
-    def read(self, relative: str) -> bytes:
-        """Raises OSError."""
-        path, real = self.root / relative, self._real / relative
+    def read(self, relative: str, known: Document | None) -> bytes:
+        """The document is `known` itself where that has these bytes. Raises OSError."""
         self.watch(relative)
+        real = self._real / relative
         if real.resolve() != real:
             raise OSError(errno.ELOOP, "Leads elsewhere by a symbolic link")
         # A pipe would be waited for.
         with os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
-            status = os.fstat(file.fileno())
-            self.seen[path] = _identity(status)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "Not a regular file")
-            return file.read()
+            body = file.read()
+        checksum = sha256(body).digest()
+        if not known or known.checksum != checksum:
+            # Digests do not compress: that would take as long as reading them.
+            is_packages = relative.endswith("packages.json")
+            known = Document(checksum, compress(body, 1) if is_packages else body, is_packages)
+        self.documents[relative] = known
+        return body
 
     def watch(self, relative: str) -> None:
         """Looks at a file, which may be missing, without reading it."""
-        self.seen[self.root / relative] = _identity_at(self.root / relative)
+        self.seen[self.root / relative] = _identity(self.root / relative)
 
-    def look(self) -> dict[Path, Identity | None]:
+    def look(self) -> dict[Path, Identity]:
         """The same files as they are now."""
-        return {path: _identity_at(path) for path in self.seen}
+        return {path: _identity(path) for path in self.seen}
 
 
-def _identity_at(path: Path) -> Identity | None:
+def _identity(path: Path) -> Identity:
     try:
-        return _identity(path.stat())
+        status = path.stat()
     except OSError:
         return None
-
-
-def _identity(status: os.stat_result) -> Identity:
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -29,17 +29,15 @@ class Track(Struct, frozen=True, gc=False):
     digest: Digest
 
 
-class Retracted(Struct, frozen=True, gc=False):
+class Retracted(Track, frozen=True, gc=False):
     """A tag that was wrong: answered, but listed nowhere."""
 
-    digest: Digest
     reason: str
 
 
-class Gone(Struct, frozen=True, gc=False):
+class Gone(Track, frozen=True, gc=False):
     """A tag whose builds upstream has no longer."""
 
-    digest: Digest
     since: Time
 
 

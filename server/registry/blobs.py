@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from time import monotonic
 
 import aiohttp
 from aiohttp import ClientResponse
@@ -12,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..caching import IMMUTABLE, ONCE
+from ..caching import IMMUTABLE, MOVING, ONCE
 from ..errors import API_VERSION, RegistryError, TransferBrokenError, UpstreamError
 from ..index.names import digest_of
 from ..index.repository import Repository
 from ..upstream import responses
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
+from . import known
+from .known import Target
 from .locations import lifetime
 
 ASKED = ("range", "if-range")
@@ -32,23 +33,13 @@ CHUNK = 64 * 1024
 _Key = tuple[Repository, str, str, tuple[tuple[str, str], ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Location:
-    """Where a blob is; `expires` is in seconds of the monotonic clock."""
+@dataclass(slots=True)
+class _Found:
+    """Where a blob is, good for so many seconds; or, for the first who takes it, the blob as upstream sends it."""
 
-    url: str
-    expires: float
-
-
-class _Opened:
-    """A blob that upstream sends itself, for the first who takes it."""
-
-    def __init__(self, response: ClientResponse) -> None:
-        self._response: ClientResponse | None = response
-
-    def take(self) -> ClientResponse | None:
-        response, self._response = self._response, None
-        return response
+    location: str = ""
+    lifetime: float = 0.0
+    response: ClientResponse | None = None
 
 
 class Blobs:
@@ -57,72 +48,61 @@ class Blobs:
     def __init__(self, upstream: Upstream, patience: float) -> None:
         self._upstream = upstream
         self._patience = patience
-        self._found: Cache[_Key, _Location | _Opened] = Cache(LOCATIONS, _weight)
+        self._found: Cache[_Key, _Found] = Cache(
+            LOCATIONS, lambda found: OVERHEAD + len(found.location), lambda found: found.lifetime
+        )
 
-    def remembered(self, repository: Repository, digest: str, request: Request) -> Response | None:
-        """A redirect to where upstream said some seconds ago that the blob is."""
-        key = _key(repository, digest, request)
-        found = self._found.get(key)
-        if isinstance(found, _Location) and found.expires > monotonic():
-            return redirect(found.url, ONCE)
-        self._found.drop(key)
-        return None
+    def know(self, request: Request, target: Target) -> Response | None:
+        """A redirect to where upstream said some seconds ago that the blob is. Raises RegistryError."""
+        if target.repository.tokenless:
+            return _redirect(target.repository.url(f"blobs/{known.digest(request)}"), MOVING)
+        found = self._found.get(_key(request, target))
+        return _redirect(found.location, ONCE) if found else None
 
-    async def relay(self, repository: Repository, digest: str, request: Request) -> Response:
+    async def relay(self, request: Request, target: Target) -> Response:
         """
         Sends upstream nothing of the client's but its Range. Raises RegistryError.
 
         Upstream is asked once for all who want the same at that moment, but never with one client's token for another.
         """
-        key = _key(repository, digest, request)
-        if repository.token:
+        key = _key(request, target)
+        found = await (self._ask(key) if target.repository.token else self._found.load(key, lambda: self._ask(key)))
+        while not found.location:
+            response, found.response = found.response, None
+            if response:
+                return _Transfer(response, *key[1:3], self._patience)
             found = await self._ask(key)
-        else:
-            found = await self._found.load(key, lambda: self._ask(key))
-        while isinstance(found, _Opened):
-            if response := found.take():
-                return _Transfer(response, digest, request.method, self._patience)
-            found = await self._ask(key)
-        return redirect(found.url, ONCE)
+        return _redirect(found.location, ONCE)
 
-    async def _ask(self, key: _Key) -> _Location | _Opened:
+    async def _ask(self, key: _Key) -> _Found:
         repository, method, digest, asked = key
         response = await self._upstream.open(repository, method, f"blobs/{digest}", dict(asked))
         if location := responses.location(response):
-            return _Location(str(location), monotonic() + lifetime(location, response.headers))
+            return _Found(str(location), lifetime(location, response.headers))
         if response.status not in (200, 206):
             raise responses.refusal(response, RegistryError(404, "BLOB_UNKNOWN", f"there is no blob {digest}"))
-        try:
-            _check(response, digest, is_ranged=bool(asked))
-        except UpstreamError:
+        if fault := _fault(response, digest, is_ranged=bool(asked)):
             response.close()
-            raise
-        return _Opened(response)
+            raise UpstreamError(f"{response.host} sent {fault}")
+        return _Found(response=response)
 
 
-def redirect(location: str, cache_control: str) -> Response:
+def _redirect(location: str, cache_control: str) -> Response:
     return Response(None, 307, {**API_VERSION, "Location": location, "Cache-Control": cache_control})
 
 
-def _key(repository: Repository, digest: str, request: Request) -> _Key:
+def _key(request: Request, target: Target) -> _Key:
     """Some sign for one method only."""
     asked = responses.forwardable(request.headers, *ASKED) if request.method == "GET" else {}
-    return repository, request.method, digest, tuple(asked.items())
+    return target.repository, request.method, known.digest(request), tuple(asked.items())
 
 
-def _weight(found: _Location | _Opened) -> int:
-    """Too much where it is not to be remembered."""
-    is_lasting = isinstance(found, _Location) and found.expires > monotonic()
-    return OVERHEAD + len(found.url) if isinstance(found, _Location) and is_lasting else LOCATIONS + 1
-
-
-def _check(response: ClientResponse, digest: str, is_ranged: bool) -> None:
-    """Raises UpstreamError."""
+def _fault(response: ClientResponse, digest: str, is_ranged: bool) -> str:
+    """What is wrong with an answer before its first byte is read."""
     if response.headers.get("content-length") == "0" and digest_of(b"", like=digest) != digest:
-        raise UpstreamError(f"{response.host} sent nothing of the blob {digest}")
+        return f"nothing of the blob {digest}"
     is_coded = responses.header(response.headers, "content-encoding") not in ("", "identity")
-    if is_coded or (response.status == 206 and not is_ranged):
-        raise UpstreamError(f"{response.host} sent the blob in a form that was not asked for")
+    return "the blob in a form that was not asked for" if is_coded or (response.status == 206 and not is_ranged) else ""
 
 
 class _Transfer(Response):
@@ -131,23 +111,20 @@ class _Transfer(Response):
     seconds. Whatever upstream says of its type, it is for no browser to show.
     """
 
-    def __init__(self, upstreams: ClientResponse, digest: str, method: str, patience: float) -> None:
-        forwarded = responses.forwardable(upstreams.headers, *FORWARDED)
-        if "transfer-encoding" in upstreams.headers:  # RFC 9112, 6.3
-            forwarded.pop("content-length", None)
-        headers = {
-            **API_VERSION,
-            "Content-Type": "application/octet-stream",
-            "Docker-Content-Digest": digest,
-            "Cache-Control": IMMUTABLE,
-            "X-Content-Type-Options": "nosniff",
-            **forwarded,
-        }
+    def __init__(self, upstreams: ClientResponse, method: str, digest: str, patience: float) -> None:
         self.status_code = upstreams.status
-        self.init_headers(headers)
-        is_whole = method == "GET" and upstreams.status == 200
-        self._chunks = _verified(upstreams, digest) if is_whole else _chunks(upstreams)
+        self.init_headers(
+            {
+                **API_VERSION,
+                "Content-Type": "application/octet-stream",
+                "Docker-Content-Digest": digest,
+                "Cache-Control": IMMUTABLE,
+                "X-Content-Type-Options": "nosniff",
+                **responses.forwardable(upstreams.headers, *FORWARDED),
+            }
+        )
         self._upstreams = upstreams
+        self._chunks = _chunks(upstreams, digest if method == "GET" and upstreams.status == 200 else None)
         self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,23 +140,18 @@ class _Transfer(Response):
             self._upstreams.release()
 
 
-async def _chunks(response: ClientResponse) -> AsyncIterator[bytes]:
+async def _chunks(response: ClientResponse, digest: str | None) -> AsyncIterator[bytes]:
+    """The last one is held back until all are known to be what the digest names, if one is given."""
+    held, computed = b"", hashlib.new(digest.partition(":")[0]) if digest else None
     try:
         async for chunk in response.content.iter_chunked(CHUNK):
-            yield chunk
+            if held:
+                yield held
+            held = chunk
+            if computed:
+                computed.update(chunk)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise TransferBrokenError(f"{response.host} broke off: {type(error).__name__}") from None
-
-
-async def _verified(response: ClientResponse, digest: str) -> AsyncIterator[bytes]:
-    """The last chunk is held back until all are known to be what the digest names."""
-    algorithm, _, expected = digest.partition(":")
-    computed, held = hashlib.new(algorithm), b""
-    async for chunk in _chunks(response):
-        if held:
-            yield held
-        computed.update(chunk)
-        held = chunk
-    if computed.hexdigest() != expected:
+    if digest and computed and computed.hexdigest() != digest.partition(":")[2]:
         raise TransferBrokenError(f"{response.host} sent a blob that is not {digest}")
     yield held

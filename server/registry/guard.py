@@ -1,15 +1,13 @@
 """Private images: what the index tells of one is for those alone whom upstream has let read it, not long ago."""
 
-from time import monotonic
-
 from starlette.requests import Request
 
 from ..errors import RegistryError
 from ..index.current import Current
-from ..index.image import Image
 from ..index.repository import Repository
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
+from .known import Target
 from .passthrough import Passthrough
 
 PROOF_SECONDS, PROOFS = 60.0, 10_000
@@ -22,19 +20,19 @@ class Guard:
         self._current = current
         self._upstream = upstream
         self._passthrough = passthrough
-        self._proofs: Cache[Repository, float] = Cache(PROOFS, lambda _: 1)
+        self._proven: Cache[Repository, bool] = Cache(PROOFS, lifetime=lambda _: PROOF_SECONDS)
 
-    def is_open(self, image: Image | None, repository: Repository) -> bool:
-        """Whether it may be told of, with the token that `repository` has."""
-        return image is None or not image.private or (self._proofs.get(repository) or 0.0) > monotonic()
+    def is_open(self, target: Target) -> bool:
+        """Whether it may be told of, with the token that its repository has."""
+        return not target.image or not target.image.private or self._proven.get(target.repository) is not None
 
-    async def prove(self, image: Image, repository: Repository) -> None:
-        """Asks upstream with the client's own token. Raises RegistryError."""
-        self._proofs.drop(repository)
-        reference = next(iter(image.tracks), "latest")
-        unknown = RegistryError(404, "NAME_UNKNOWN", "there is no such repository, or not for you")
-        await self._upstream.fetch(repository, f"manifests/{reference}", unknown, method="HEAD")
-        self._proofs.put(repository, monotonic() + PROOF_SECONDS)
+    async def prove(self, target: Target) -> None:
+        """Asks upstream with the client's own token, unless it is open. Raises RegistryError."""
+        if target.image and not self.is_open(target):
+            reference = next(iter(target.image.tracks), "latest")
+            unknown = RegistryError(404, "NAME_UNKNOWN", "there is no such repository, or not for you")
+            await self._upstream.fetch(target.repository, f"manifests/{reference}", unknown, method="HEAD")
+            self._proven.put(target.repository, True)
 
     async def admit(self, request: Request, name: str | None) -> None:
         """
@@ -42,18 +40,11 @@ class Guard:
 
         What tells of all needs proof for one of the private ones. Raises RegistryError.
         """
-        index = self._current.index
-        private = [each for each, image in index.images.items() if image.private]
-        if not self._passthrough or not private:
+        index, passthrough = self._current.index, self._passthrough
+        asked = [each for each in index.private if name in (None, each)]
+        if not passthrough or not asked:
             return
-        if name is None:
-            located = [index.locate(each) for each in private]
-            shown = [(image, self._passthrough.with_token(request, where, "")) for image, where in located]
-            if not any(self.is_open(image, repository) for image, repository in shown):
-                raise self._passthrough.challenge("", "insufficient_scope")
-            return
-        image, repository = index.locate(name)
-        if image and image.private:
-            repository = self._passthrough.with_token(request, repository, name)
-            if not self.is_open(image, repository):
-                await self.prove(image, repository)
+        if name is not None:
+            await self.prove(passthrough.with_token(request, Target(name, *index.locate(name))))
+        elif not any(self.is_open(passthrough.with_token(request, Target("", *index.locate(each)))) for each in asked):
+            raise passthrough.challenge("", "insufficient_scope")

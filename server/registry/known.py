@@ -1,6 +1,8 @@
 """What the registry answers of tags, digests and lists that it knows: decided here alone."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from enum import Enum
 from urllib.parse import urlencode
@@ -12,14 +14,35 @@ from starlette.responses import Response
 from ..caching import MOVING, entity_tag, is_unchanged
 from ..errors import API_VERSION, RegistryError
 from ..index.image import Build, Image, Time
-from . import pagination
-from .manifests import Descriptor, Manifest
+from ..index.names import is_digest
+from ..index.repository import Repository
+from . import lists
 
-Headers = list[tuple[bytes, bytes]]
-
-_API = next((name.lower().encode(), value.encode()) for name, value in API_VERSION.items())
 _LONGEST_WARNING = 200
 _unprintable = re.compile(r'[^ -~]|["\\]')
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about: a name, the image that it is in the index, and where that lives upstream."""
+
+    name: str
+    image: Image | None
+    repository: Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """Which manifest is meant (OCI image specification 1.1, "Content Descriptors")."""
+
+    digest: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(Descriptor):
+    body: bytes
 
 
 class Lasting(Enum):
@@ -31,19 +54,26 @@ class Lasting(Enum):
 
 
 class RegistryResponse(Response):
-    def __init__(self, status: int, headers: Headers, body: bytes = b"", lasting: Lasting = Lasting.NOT) -> None:
-        super().__init__(body, status)
-        self.raw_headers = [_API, *headers]
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes = b"", lasting: Lasting = Lasting.NOT
+    ) -> None:
+        super().__init__(body, status, {**API_VERSION, **headers})
         self.lasting = lasting
 
 
-def version() -> RegistryResponse:
-    return _json(b"{}", [], Lasting.INDEX)
+def digest(request: Request) -> str:
+    """Raises RegistryError."""
+    digest: str = request.path_params["reference"]
+    if not is_digest(digest):
+        raise RegistryError(400, "DIGEST_INVALID", "a digest is sha256:… or sha512:… in lower-case hexadecimal")
+    return digest
 
 
-def build(image: Image, tag: str) -> Build | None:
+def build(target: Target, tag: str) -> Build | None:
     """What a tag of the index points at. Raises RegistryError where that is gone."""
-    found, gone = image.build(tag), image.gone.get(tag)
+    if not target.image:
+        return None
+    found, gone = target.image.build(tag), target.image.gone.get(tag)
     if since := found.gone if found else gone and gone.since:
         raise RegistryError(404, "MANIFEST_UNKNOWN", f"{tag} is {gone_since(since)}")
     return found
@@ -56,10 +86,9 @@ def gone_since(since: Time) -> str:
 def tag(request: Request, image: Image, tag: str, build: Build, base: str) -> RegistryResponse:
     """The build's descriptor, or a redirect to its digest below `base`, the server's own address or nothing."""
     retracted = image.retracted.get(tag) if tag not in image.tags else None
-    warning = [(b"warning", _warning(f"{tag} is retracted: {retracted.reason}"))] if retracted else []
+    warning = _warning(f"{tag} is retracted: {retracted.reason}") if retracted else {}
     if request.method == "HEAD":
-        headers = [_cached(MOVING), *_descriptor(build), *warning]
-        return RegistryResponse(200, headers, lasting=Lasting.INDEX)
+        return RegistryResponse(200, _described(build, MOVING) | warning, lasting=Lasting.INDEX)
     return redirect(request, build, base, MOVING, warning, Lasting.INDEX)
 
 
@@ -68,16 +97,14 @@ def redirect(
     build: Build,
     base: str,
     cache_control: str,
-    warning: Headers | None = None,
+    warning: Mapping[str, str] = {},
     lasting: Lasting = Lasting.NOT,
 ) -> RegistryResponse:
     """From `…/manifests/<tag>` to the digest."""
-    path, digest = request.scope["raw_path"], build.digest.encode()
-    location = base.encode() + path[: path.rindex(b"/") + 1] + digest
-    if "ns" in request.query_params:
-        location += b"?" + urlencode({"ns": request.query_params["ns"]}).encode()
-    headers = [_cached(cache_control), (b"location", location), (b"content-length", b"0")]
-    return RegistryResponse(307, [*headers, (b"docker-content-digest", digest), *(warning or [])], lasting=lasting)
+    folder = request.scope["raw_path"].decode("latin-1").rpartition("/")[0]
+    registry = f"?{urlencode({'ns': request.query_params['ns']})}" if "ns" in request.query_params else ""
+    located = {"Location": f"{base}{folder}/{build.digest}{registry}", "Docker-Content-Digest": build.digest}
+    return RegistryResponse(307, {"Cache-Control": cache_control, **located, **warning}, lasting=lasting)
 
 
 def manifest(
@@ -85,47 +112,38 @@ def manifest(
 ) -> RegistryResponse:
     """The manifest, or for HEAD what would be sent of it; nothing of it where the client has it already."""
     tag = entity_tag(manifest.digest)
-    headers = [_cached(cache_control), (b"etag", tag.encode())]
     if is_unchanged(request, tag):
-        return RegistryResponse(304, headers)
+        return RegistryResponse(304, {"Cache-Control": cache_control, "ETag": tag})
     body = manifest.body if isinstance(manifest, Manifest) else b""
-    return RegistryResponse(200, [*headers, *_descriptor(manifest)], body, lasting)
-
-
-def tags(request: Request, name: str, tags: list[str], lasting: Lasting = Lasting.NOT) -> RegistryResponse:
-    """A page of sorted tags."""
-    part, following = pagination.page(request.query_params, tags)
-    if following and "attached" in request.query_params:
-        following += "&attached=true"
-    return listing({"name": name, "tags": part}, f"/v2/{name}/tags/list", following, MOVING, lasting)
-
-
-def catalogue(request: Request, names: list[str]) -> RegistryResponse:
-    part, following = pagination.page(request.query_params, names)
-    return listing({"repositories": part}, "/v2/_catalog", following, MOVING)
+    return RegistryResponse(200, _described(manifest, cache_control) | {"ETag": tag}, body, lasting)
 
 
 def listing(
-    content: object, path: str, following: str, cache_control: str, lasting: Lasting = Lasting.NOT
+    request: Request, title: str, entries: list[str], rest: Mapping[str, str] = {}, lasting: Lasting = Lasting.NOT
 ) -> RegistryResponse:
-    link = [(b"link", f'<{path}?{following}>; rel="next"'.encode())] if following else []
-    return _json(msgspec.json.encode(content), [_cached(cache_control), *link], lasting)
+    """A page of sorted entries."""
+    part, following = lists.page(request.query_params, entries)
+    kept = {"attached": "true"} if following and "attached" in request.query_params else {}
+    return page(request, {**rest, title: part}, urlencode(following | kept), MOVING, lasting)
 
 
-def _json(body: bytes, headers: Headers, lasting: Lasting) -> RegistryResponse:
-    described = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return RegistryResponse(200, [*headers, *described], body, lasting)
+def page(
+    request: Request, content: Mapping[str, object], following: str, cache_control: str, lasting: Lasting = Lasting.NOT
+) -> RegistryResponse:
+    """A page as it is, and the query for the next one."""
+    headers = {"Content-Type": "application/json", "Cache-Control": cache_control, **lists.link(request, following)}
+    return RegistryResponse(200, headers, msgspec.json.encode(content), lasting)
 
 
-def _cached(cache_control: str) -> tuple[bytes, bytes]:
-    return b"cache-control", cache_control.encode()
+def _described(manifest: Build | Descriptor, cache_control: str) -> dict[str, str]:
+    return {
+        "Cache-Control": cache_control,
+        "Content-Type": manifest.media_type,
+        "Content-Length": str(manifest.size),
+        "Docker-Content-Digest": manifest.digest,
+    }
 
 
-def _descriptor(manifest: Build | Descriptor) -> Headers:
-    media_type, size, digest = manifest.media_type.encode(), b"%d" % manifest.size, manifest.digest.encode()
-    return [(b"content-type", media_type), (b"content-length", size), (b"docker-content-digest", digest)]
-
-
-def _warning(text: str) -> bytes:
+def _warning(text: str) -> dict[str, str]:
     """OCI distribution specification 1.1, "Warnings"."""
-    return f'299 - "{_unprintable.sub("?", text)[:_LONGEST_WARNING]}"'.encode()
+    return {"Warning": f'299 - "{_unprintable.sub("?", text)[:_LONGEST_WARNING]}"'}

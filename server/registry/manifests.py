@@ -1,8 +1,5 @@
 """Manifests from upstream: verified, and cached in memory, for what a digest names never changes."""
 
-from dataclasses import dataclass
-from time import monotonic
-
 import msgspec
 from aiohttp import ClientResponse
 
@@ -13,6 +10,7 @@ from ..telemetry import metrics
 from ..upstream import responses
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
+from .known import Descriptor, Manifest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -24,27 +22,7 @@ OVERHEAD = 1024
 TAG_SECONDS, TAGS = 5.0, 10_000
 """How long upstream's own tags are remembered, and how many."""
 
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """Which manifest is meant (OCI image specification 1.1, "Content Descriptors")."""
-
-    digest: str
-    media_type: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest(Descriptor):
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Resolved:
-    """What a tag pointed at; `expires` is in seconds of the monotonic clock."""
-
-    descriptor: Descriptor
-    expires: float
+_Key = tuple[Repository, str]
 
 
 class _Document(msgspec.Struct, rename="camel"):
@@ -59,9 +37,10 @@ class Manifests:
 
     def __init__(self, upstream: Upstream, limit: int) -> None:
         self._upstream = upstream
-        self._cache: Cache[tuple[Repository, str], Manifest] = Cache(limit, lambda each: OVERHEAD + len(each.body))
-        self._passing: Cache[tuple[Repository, str], Manifest] = Cache(0, lambda _: 1)
-        self._tags: Cache[tuple[Repository, str], _Resolved] = Cache(TAGS, lambda _: 1)
+        self._cache: Cache[_Key, Manifest] = Cache(limit, lambda manifest: OVERHEAD + manifest.size)
+        self._passing: Cache[_Key, Manifest] = Cache(0)
+        self._tags: Cache[_Key, Descriptor] = Cache(TAGS, lifetime=lambda _: TAG_SECONDS)
+        self._digests: Cache[_Key, str] = Cache(TAGS)
 
     @property
     def evicted(self) -> int:
@@ -89,25 +68,19 @@ class Manifests:
         return loaded
 
     async def by_tag(self, repository: Repository, tag: str) -> Manifest:
-        return await self.by_digest(repository, (await self._resolve(repository, tag, "GET")).digest)
+        return await self.by_digest(repository, (await self.describe(repository, tag, "GET")).digest)
 
-    async def describe(self, repository: Repository, tag: str) -> Descriptor:
-        return await self._resolve(repository, tag, "HEAD")
-
-    async def _resolve(self, repository: Repository, tag: str, method: str) -> Descriptor:
+    async def describe(self, repository: Repository, tag: str, method: str = "HEAD") -> Descriptor:
         """What the tag points at, as upstream said within the last seconds. While that is in memory a HEAD will do."""
-        key = (repository, tag)
-        known = self._tags.get(key)
-        if known and known.expires <= monotonic():
-            self._tags.drop(key)
-        is_light = method == "HEAD" or (known is not None and self._cache.get((repository, known.descriptor.digest)))
+        key = repository, tag
+        is_light = method == "HEAD" or self._cache.get((repository, self._digests.get(key) or "")) is not None
 
-        async def load() -> _Resolved:
-            now = monotonic()
-            descriptor = await self._head(repository, tag) if is_light else None
-            return _Resolved(descriptor or await self._get(repository, tag), now + TAG_SECONDS)
+        async def load() -> Descriptor:
+            found = (await self._head(repository, tag) if is_light else None) or await self._get(repository, tag)
+            self._digests.put(key, found.digest)
+            return found
 
-        return (await self._tags.load(key, load)).descriptor
+        return await self._tags.load(key, load)
 
     async def _head(self, repository: Repository, tag: str) -> Descriptor | None:
         """None where upstream does not say enough without the body: some refuse HEAD, or know nothing by it."""
@@ -116,7 +89,7 @@ class Manifests:
         except UnauthorizedError:
             raise
         except RegistryError as error:
-            if error.status in (403, 404) or (isinstance(error, UpstreamError) and error.is_unsupported):
+            if error.status in (403, 404) or error.answered in (405, 501):
                 return None
             raise
         digest = responses.header(response.headers, "docker-content-digest")

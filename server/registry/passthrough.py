@@ -21,6 +21,7 @@ from ..index.repository import Repository
 from ..upstream import responses
 from ..upstream.client import Client
 from ..upstream.tokens import ANSWER_LIMIT, endpoint
+from .known import Target
 from .relays import Relays
 
 FORM_LIMIT = 64 * 1024
@@ -63,16 +64,17 @@ class Passthrough:
     def routes(self) -> list[Route]:
         return [Route("/token", self.token, methods=["GET", "POST"])]
 
-    def with_token(self, request: Request, repository: Repository, name: str) -> Repository:
+    def with_token(self, request: Request, target: Target) -> Target:
         """
-        `repository` with the client's token; without where none is needed, or it would go to another registry.
+        `target` with the client's token; without where none is needed, or it would go to another registry.
 
         Raises RegistryError with the challenge where the client has none.
         """
-        if repository.tokenless:
-            return repository
-        owner, token = self._owner(self.token_of(request, name))
-        return replace(repository, token=token) if repository.host == owner.host else repository
+        if target.repository.tokenless:
+            return target
+        owner, token = self._owner(self.token_of(request, target.name))
+        is_theirs = target.repository.host == owner.host
+        return replace(target, repository=replace(target.repository, token=token)) if is_theirs else target
 
     def token_of(self, request: Request, name: str = "") -> str:
         """Raises RegistryError with the challenge."""
@@ -113,15 +115,15 @@ class Passthrough:
         headers = {"Authorization": f"Basic {encoded}"} if encoded else {}
         with self._relays.slot():
             async with responses.call(home.host, self._timeout):
-                url = await endpoint(home, home.auth)
+                url, origin = endpoint(home, home.auth), URL(home.url(""))
                 if is_form and is_theirs:
                     service = {"service": home.auth.service} if home.auth.service else {}
                     data = {**service, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
-                    response = await self._client.send("POST", URL(home.auth.realm), data=data)
+                    response = await self._client.send("POST", URL(home.auth.realm), origin, data=data)
                 else:
                     url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
                     url = url.extend_query([("scope", scope) for scope in scopes])
-                    response = await self._client.send("GET", url, headers)
+                    response = await self._client.send("GET", url, origin, headers)
                 is_labelled = is_theirs and home.host != self._current.index.home.host
                 return await self._answer(home, response, f"{home.host.replace(':', '_')}/" if is_labelled else "")
 

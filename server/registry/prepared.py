@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Scope
 
-from ..index.catalogue import Index
 from ..index.current import Current
 from ..telemetry.access_log import Record
 from .known import Lasting, RegistryResponse
@@ -30,17 +29,17 @@ class Prepared:
     def __init__(self, current: Current, manifests: Manifests) -> None:
         self._current = current
         self._manifests = manifests
-        self._index: Index = current.index
-        self._evicted = 0
-        self._room = LIMIT
         self._of_index: dict[_Key, Answer] = {}
         self._of_memory: dict[_Key, Answer] = {}
+        self._evicted = 0
+        self._clear()
 
     def get(self, scope: Scope) -> Answer | None:
         if self._index is not self._current.index:
             self._clear()
         if self._evicted != self._manifests.evicted:
-            self._evicted, self._of_memory = self._manifests.evicted, {}
+            self._evicted = self._manifests.evicted
+            self._of_memory.clear()
         key = scope["method"], scope["raw_path"], scope["query_string"]
         answer = self._of_index.get(key) or self._of_memory.get(key)
         return None if answer and answer.is_conditional and _has_condition(scope) else answer
@@ -63,8 +62,9 @@ class Prepared:
         (self._of_memory if is_from_memory else self._of_index)[method, path, query] = answer
 
     def _clear(self) -> None:
-        self._index, self._room = self._current.index, LIMIT
-        self._of_index, self._of_memory = {}, {}
+        self._index, self._evicted, self._room = self._current.index, self._manifests.evicted, LIMIT
+        self._of_index.clear()
+        self._of_memory.clear()
 
 
 def _has_condition(scope: Scope) -> bool:

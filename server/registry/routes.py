@@ -10,17 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..caching import IMMUTABLE, MOVING, SECONDS
-from ..errors import API_VERSION, RegistryError, UnauthorizedError, UpstreamError
+from ..errors import RegistryError, UnauthorizedError, UpstreamError
 from ..index.current import Current
-from ..index.image import Image
-from ..index.names import is_digest, is_name, is_tag
-from ..index.repository import Repository
+from ..index.names import is_name, is_tag
 from ..upstream.calls import Upstream
-from . import known, pagination, tags
-from .blobs import Blobs, redirect
+from . import known, lists
+from .blobs import Blobs
 from .guard import Guard
-from .known import Lasting, RegistryResponse
-from .manifests import INDEX, Manifests
+from .known import Lasting, RegistryResponse, Target
+from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
 from .referrers import Referrers
@@ -29,171 +27,148 @@ from .relays import Relays
 # Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
 _escape = re.compile(rb"%(?!3[Aa])")
 
+Know = Callable[[Request, Target], Response | None]
+Relay = Callable[[Request, Target], Awaitable[Response]]
+
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """What a request is about: a name, the image that it is in the index, and where that lives upstream."""
-
-    name: str
-    image: Image | None
-    repository: Repository
-
-
-Endpoint = Callable[[Request, _Target], Response]
-
-
 class Registry:
     """
     Without `passthrough` every call upstream is an anonymous one. `public_url` is where clients find this server, if
-    that is known; `patience` is for them, in seconds.
+    that is known.
     """
 
-    def __init__(
-        self,
-        current: Current,
-        upstream: Upstream,
-        manifests: Manifests,
-        prepared: Prepared,
-        relays: Relays,
-        guard: Guard,
-        passthrough: Passthrough | None,
-        public_url: str,
-        patience: float,
-    ) -> None:
-        self._current = current
-        self._upstream = upstream
-        self._manifests = manifests
-        self._referrers = Referrers(upstream, manifests)
-        self._blobs = Blobs(upstream, patience)
-        self._prepared = prepared
-        self._relays = relays
-        self._guard = guard
-        self._passthrough = passthrough
-        self._public_url = public_url
+    current: Current
+    upstream: Upstream
+    manifests: Manifests
+    blobs: Blobs
+    prepared: Prepared
+    relays: Relays
+    guard: Guard
+    passthrough: Passthrough | None
+    public_url: str
 
     def routes(self) -> list[Route]:
+        referrers = Referrers(self.upstream, self.manifests)
         return [
             Route("/v2", self.version),
             Route("/v2/", self.version),
             Route("/v2/_catalog", self.catalogue),
-            Route("/v2/{name:path}/tags/list", self._about(self.tags)),
-            Route("/v2/{name:path}/manifests/{reference}", self._about(self.manifest)),
-            Route("/v2/{name:path}/blobs/{reference}", self._about(self.blob)),
-            Route("/v2/{name:path}/referrers/{reference}", self._about(self.referrers)),
+            Route("/v2/{name:path}/tags/list", self._about(self._known_tags, self._relay_tags)),
+            Route("/v2/{name:path}/manifests/{reference}", self._about(self._known_manifest, self._relay_manifest)),
+            Route("/v2/{name:path}/blobs/{reference}", self._about(self.blobs.know, self.blobs.relay)),
+            Route("/v2/{name:path}/referrers/{reference}", self._about(referrers.know, referrers.relay)),
             Route("/v2/{path:path}", self.nothing),
         ]
 
-    def _about(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _about(self, know: Know, relay: Relay) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint about a repository: of a private image it tells nobody but who may read that upstream."""
 
         async def respond(request: Request) -> Response:
             target = self._target(request)
-            if not self._guard.is_open(target.image, target.repository):
-                return self._relays.response(lambda: prove(request, target))
-            return self._kept(request, endpoint(request, target))
+            if self.guard.is_open(target) and (answer := know(request, target)):
+                return self._kept(request, answer)
+            return self.relays.response(lambda: ask(request, target))
 
-        async def prove(request: Request, target: _Target) -> Response:
-            if target.image:
-                await self._guard.prove(target.image, target.repository)
-            return endpoint(request, target)
+        async def ask(request: Request, target: Target) -> Response:
+            await self.guard.prove(target)
+            return know(request, target) or await relay(request, target)
 
         return respond
 
-    def _kept(self, request: Request, response: Response) -> Response:
+    def _kept(self, request: Request, answer: Response) -> Response:
         """What is prepared is sent to anybody: nothing is where a token is needed."""
-        if isinstance(response, RegistryResponse) and not self._passthrough:
-            self._prepared.keep(request.scope, response)
-        return response
+        if isinstance(answer, RegistryResponse) and not self.passthrough:
+            self.prepared.keep(request.scope, answer)
+        return answer
 
-    def _target(self, request: Request) -> _Target:
+    def _target(self, request: Request) -> Target:
         """Raises RegistryError, also where a token is needed and not given."""
         name = request.path_params["name"]
         if _escape.search(request.scope["raw_path"]) or not is_name(name):
             raise RegistryError(400, "NAME_INVALID", "a name is lower-case letters and digits, with . _ - / between")
         registry = request.query_params.get("ns")
-        if not registry or registry.lower() == self._public_url.partition("://")[2]:
-            image, repository = self._current.index.locate(name)
-        elif located := self._current.index.locate_at(registry, name):
-            image, repository = located
-        else:
+        if not registry or registry.lower() == self.public_url.partition("://")[2]:
+            located = self.current.index.locate(name)
+        elif not (found := self.current.index.locate_at(registry, name)):
             raise RegistryError(404, "NAME_UNKNOWN", "the index knows nothing of the registry that ns names")
-        if self._passthrough:
-            repository = self._passthrough.with_token(request, repository, name)
-        return _Target(name, image, repository)
+        else:
+            located = found
+        target = Target(name, *located)
+        return self.passthrough.with_token(request, target) if self.passthrough else target
 
     def _admit(self, request: Request) -> None:
         """What is about no repository needs a token all the same, where one is to be had. Raises RegistryError."""
-        if self._passthrough and self._current.index.home.auth:
-            self._passthrough.token_of(request)
+        if self.passthrough and self.current.index.home.auth:
+            self.passthrough.token_of(request)
 
     async def version(self, request: Request) -> Response:
         self._admit(request)
-        return self._kept(request, known.version())
+        headers = {"Content-Type": "application/json"}
+        return self._kept(request, RegistryResponse(200, headers, b"{}", Lasting.INDEX))
 
     async def catalogue(self, request: Request) -> Response:
         self._admit(request)
-        images = self._current.index.images
-        return known.catalogue(request, sorted(name for name in images if not images[name].private))
+        index = self.current.index
+        return known.listing(request, "repositories", sorted({*index.images} - {*index.private}))
 
-    def tags(self, request: Request, target: _Target) -> Response:
+    def _known_tags(self, request: Request, target: Target) -> Response | None:
         listing = target.image.listing if target.image else []
-        if listing and request.query_params.get("attached") == "true":
-            return self._relays.response(lambda: self._relay_attached(request, target, listing))
-        if listing:
-            return known.tags(request, target.name, listing, Lasting.INDEX)
-        return self._relays.response(lambda: self._relay_tags(request, target))
+        if not listing or request.query_params.get("attached") == "true":
+            return None
+        return known.listing(request, "tags", listing, {"name": target.name}, Lasting.INDEX)
 
-    async def _relay_tags(self, request: Request, target: _Target) -> Response:
-        size = pagination.page_size(request.query_params)
-        query = pagination.forwarded(request)
-        part, following = await tags.page(self._upstream, target.repository, target.name, query)
+    async def _relay_tags(self, request: Request, target: Target) -> Response:
+        if target.image and target.image.listing:
+            attached = await lists.attached(self.upstream, target.repository, target.name, target.image.listing)
+            return known.listing(request, "tags", attached, {"name": target.name})
+        size = lists.page_size(request.query_params)
+        query = lists.forwarded(request)
+        part, following = await lists.tags(self.upstream, target.repository, target.name, query)
         content = {"name": target.name, "tags": [] if size == 0 else part}
-        return known.listing(content, f"/v2/{target.name}/tags/list", "" if size == 0 else following, SECONDS)
+        return known.page(request, content, "" if size == 0 else following, SECONDS)
 
-    async def _relay_attached(self, request: Request, target: _Target, listing: list[str]) -> Response:
-        return known.tags(
-            request, target.name, await tags.attached(self._upstream, target.repository, target.name, listing)
-        )
-
-    def manifest(self, request: Request, target: _Target) -> Response:
-        reference = request.path_params["reference"]
+    def _known_manifest(self, request: Request, target: Target) -> Response | None:
+        reference, is_head = request.path_params["reference"], request.method == "HEAD"
         if ":" in reference:
-            return self._manifest_by_digest(request, target, _digest(request))
+            digest = known.digest(request)
+            build = target.image.by_digest.get(digest) if target.image else None
+            if build and not build.gone and is_head:
+                return known.manifest(request, build, IMMUTABLE, Lasting.INDEX)
+            manifest = None if self.passthrough else self.manifests.cached(target.repository, digest)
+            return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY) if manifest else None
         if not is_tag(reference):
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
-        build = known.build(target.image, reference) if target.image else None
-        if not target.image or not build:
-            return self._relays.response(lambda: self._relay_tag(request, target, reference))
+        build = known.build(target, reference)
         # Some clients lose their token at a redirect, even to the same host.
-        if self._passthrough and request.method == "GET":
-            return self._relays.response(lambda: self._relay_manifest(request, target, build.digest, MOVING))
-        return known.tag(request, target.image, reference, build, self._public_url)
+        if not target.image or not build or (self.passthrough and not is_head):
+            return None
+        return known.tag(request, target.image, reference, build, self.public_url)
 
-    async def _relay_tag(self, request: Request, target: _Target, tag: str) -> Response:
+    async def _relay_manifest(self, request: Request, target: Target) -> Response:
+        reference = request.path_params["reference"]
+        if ":" in reference:
+            return await self._relay_digest(request, target, reference, IMMUTABLE)
+        if build := known.build(target, reference):
+            return await self._relay_digest(request, target, build.digest, MOVING)
+        return await self._relay_tag(request, target, reference)
+
+    async def _relay_tag(self, request: Request, target: Target, tag: str) -> Response:
         """Upstream's own, or the build that it was last while upstream is away."""
+        ask = self.manifests.describe if request.method == "HEAD" else self.manifests.by_tag
         try:
-            if request.method == "HEAD":
-                return known.manifest(request, await self._manifests.describe(target.repository, tag), SECONDS)
-            return known.manifest(request, await self._manifests.by_tag(target.repository, tag), SECONDS)
+            return known.manifest(request, await ask(target.repository, tag), SECONDS)
         except UpstreamError:
             build = target.image and target.image.tracked(tag)
             if not build or build.gone:
                 raise
             if request.method == "HEAD":
                 return known.manifest(request, build, SECONDS)
-            return known.redirect(request, build, self._public_url, SECONDS)
+            return known.redirect(request, build, self.public_url, SECONDS)
 
-    def _manifest_by_digest(self, request: Request, target: _Target, digest: str) -> Response:
-        build = target.image.by_digest.get(digest) if target.image else None
-        if build and not build.gone and request.method == "HEAD":
-            return known.manifest(request, build, IMMUTABLE, Lasting.INDEX)
-        if not self._passthrough and (manifest := self._manifests.cached(target.repository, digest)):
-            return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY)
-        return self._relays.response(lambda: self._relay_manifest(request, target, digest, IMMUTABLE))
-
-    async def _relay_manifest(self, request: Request, target: _Target, digest: str, cache_control: str) -> Response:
+    async def _relay_digest(self, request: Request, target: Target, digest: str, cache_control: str) -> Response:
         try:
-            manifest = await self._manifests.by_digest(target.repository, digest)
+            manifest = await self.manifests.by_digest(target.repository, digest)
         except RegistryError as error:
             build = target.image.by_digest.get(digest) if target.image else None
             if build and build.gone and error.status == 404:
@@ -201,38 +176,12 @@ class Registry:
             raise
         return known.manifest(request, manifest, cache_control)
 
-    def blob(self, request: Request, target: _Target) -> Response:
-        digest = _digest(request)
-        if target.repository.tokenless:
-            return redirect(target.repository.url(f"blobs/{digest}"), MOVING)
-        return self._blobs.remembered(target.repository, digest, request) or self._relays.response(
-            lambda: self._blobs.relay(target.repository, digest, request)
-        )
-
-    def referrers(self, request: Request, target: _Target) -> Response:
-        digest = _digest(request)
-        return self._relays.response(lambda: self._relay_referrers(request, target, digest))
-
-    async def _relay_referrers(self, request: Request, target: _Target, digest: str) -> Response:
-        query, wanted = pagination.forwarded(request), request.query_params.get("artifactType")
-        body, following, is_filtered = await self._referrers.of(target.repository, digest, query, wanted)
-        filters = {"OCI-Filters-Applied": "artifactType"} if is_filtered else {}
-        link = pagination.link(f"/v2/{target.name}/referrers/{digest}", following)
-        return Response(body, 200, {**API_VERSION, **link, **filters, "Cache-Control": SECONDS}, INDEX)
-
     async def nothing(self, request: Request) -> Response:
         raise HTTPException(404)
 
     async def unauthorized(self, request: Request, error: Exception) -> Response:
         """Upstream does not take the token: in passthrough the client is asked for a better one."""
         assert isinstance(error, UnauthorizedError)  # noqa: S101
-        if self._passthrough:
-            return self._passthrough.challenge(request.path_params.get("name", ""), "invalid_token").response()
+        if self.passthrough:
+            error = self.passthrough.challenge(request.path_params.get("name", ""), "invalid_token")
         return error.response()
-
-
-def _digest(request: Request) -> str:
-    digest: str = request.path_params["reference"]
-    if not is_digest(digest):
-        raise RegistryError(400, "DIGEST_INVALID", "a digest is sha256:… or sha512:… in lower-case hexadecimal")
-    return digest

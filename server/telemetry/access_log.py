@@ -27,21 +27,12 @@ _OTHERS = {b"/v2": "version", b"/v2/": "version", b"/v2/_catalog": "catalogue"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a request is about, escaped and cut so that it can be shown: a name and a tag or digest."""
-
-    endpoint: str
-    name: str
-    reference: str
-
-    @classmethod
-    def of(cls, path: bytes) -> "Subject":
-        if found := _endpoint(path):
-            name, endpoint, reference = found.groups()
-            return cls(endpoint.decode(), _escaped(name), _escaped(reference))
-        other = "registry" if path.startswith(b"/v2/") else "page"
-        return cls(_OTHERS.get(path, other), _escaped(path), "")
+def subject(path: bytes) -> tuple[str, str, str]:
+    """What a request is about, escaped and cut so that it can be shown: endpoint, name, and tag or digest."""
+    if found := _endpoint(path):
+        name, endpoint, reference = found.groups()
+        return endpoint.decode(), _escaped(name), _escaped(reference)
+    return _OTHERS.get(path, "registry" if path.startswith(b"/v2/") else "page"), _escaped(path), ""
 
 
 def _escaped(part: bytes) -> str:
@@ -61,26 +52,20 @@ class _Entry(msgspec.Struct, rename={"sent": "bytes"}):
     ms: float = 0.0
     complete: bool = True
 
-    def line(self) -> bytes:
-        """The end of the line."""
-        return msgspec.json.encode(self)[1:] + b"\n"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """What is recorded of a prepared answer each time that it is given."""
 
-    counts: tuple[tuple[prometheus_client.Counter, int], ...]
+    requests: prometheus_client.Counter
+    sent: int
+    is_from_memory: bool
     line: bytes
 
     @classmethod
     def of(cls, method: str, path: bytes, status: int, body: int, is_from_memory: bool) -> "Record":
-        subject, sent = Subject.of(path), 0 if method == "HEAD" else body
-        counts = [(metrics.count_of(subject.endpoint, method, status), 1), (metrics.SENT, sent)]
-        if is_from_memory:
-            counts.append((metrics.CACHE_HITS, 1))
-        entry = _Entry(method, subject.endpoint, subject.name, subject.reference, status, sent)
-        return cls(tuple(each for each in counts if each[1]), entry.line())
+        entry = _Entry(method, *subject(path), status, 0 if method == "HEAD" else body)
+        return cls(metrics.count_of(entry.endpoint, method, status), entry.sent, is_from_memory, _line(entry))
 
 
 class Exchange:
@@ -110,11 +95,6 @@ def _private(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     return (name, value.replace(b"public", b"private")) if name == b"cache-control" else (name, value)
 
 
-@lru_cache(1024)
-def _client(address: str) -> bytes:
-    return msgspec.json.encode(_escaped(address.encode()))
-
-
 exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
@@ -130,7 +110,6 @@ class AccessLog:
         uvicorns = logging.getLogger("uvicorn.access")
         self._writer = LogWriter() if uvicorns.isEnabledFor(logging.INFO) and uvicorns.hasHandlers() else None
         uvicorns.handlers, uvicorns.propagate = [], False
-        self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
         self._records: list[Record] = []
 
@@ -142,26 +121,27 @@ class AccessLog:
             self._log(scope, record.line)
 
     def observe(self, scope: Scope, done: Exchange, started: float) -> None:
-        subject, spent = Subject.of(scope["raw_path"]), perf_counter() - started
-        sent = 0 if scope["method"] == "HEAD" else done.sent
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        metrics.observe_request(subject.endpoint, method, done.status, sent, spent)
+        method, spent = scope["method"], perf_counter() - started
+        sent = 0 if method == "HEAD" else done.sent
+        upstream_ms, ms = round(1000 * done.upstream, 1), round(1000 * spent, 1)
+        entry = _Entry(method, *subject(scope["raw_path"]), done.status, sent, upstream_ms, ms, done.complete)
+        counted = method if method in _METHODS else "other"
+        metrics.observe_request(entry.endpoint, counted, done.status, sent, spent)
         if self._writer:
-            upstream_ms, ms = round(1000 * done.upstream, 1), round(1000 * spent, 1)
-            about = (subject.endpoint, subject.name, subject.reference, done.status, sent)
-            self._log(scope, _Entry(scope["method"], *about, upstream_ms, ms, done.complete).line())
+            self._log(scope, _line(entry))
 
     def _log(self, scope: Scope, line: bytes) -> None:
         client = scope["client"][0] if scope.get("client") else ""
         if not self._lines:
             asyncio.get_running_loop().call_later(PAUSE, self._write)
-        self._lines.append(b'{"time":%b,"client":%b,%b' % (self._encode(datetime.now(UTC)), _client(client), line))
+        self._lines.append(b'{"time":%b,"client":%b,%b' % (_encode(datetime.now(UTC)), _client(client), line))
 
     def _count(self) -> None:
         records, self._records = self._records, []
         for record, times in Counter(records).items():
-            for counter, amount in record.counts:
-                counter.inc(times * amount)
+            record.requests.inc(times)
+            metrics.SENT.inc(times * record.sent)
+            metrics.CACHE_HITS.inc(times * record.is_from_memory)
 
     def _write(self) -> None:
         if self._writer:
@@ -173,3 +153,16 @@ class AccessLog:
         if self._writer:
             self._write()
             self._writer.close()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _line(entry: _Entry) -> bytes:
+    """Its end, after when and who."""
+    return _encode(entry)[1:] + b"\n"
+
+
+@lru_cache(1024)
+def _client(address: str) -> bytes:
+    return _encode(_escaped(address.encode()))

@@ -40,23 +40,26 @@ def network(address: str) -> Network:
     return Network.SPECIAL if parsed.is_reserved else Network.PRIVATE
 
 
-async def follow(url: URL, home: URL) -> None:
+async def follow(url: URL, home: URL) -> set[Network] | None:
     """
-    Whether we may go on to `url`, told by upstream at `home`: to a public address, or to the network that `home` is in.
+    The networks in which `url`, told by upstream at `home`, may be: public ones, and what both are part of.
 
-    The name of `home` itself is not looked up, nor one that a proxy resolves. Raises UpstreamError.
+    None for any: of `home` itself, and where a proxy looks up the name. Raises UpstreamError where it is in another.
     """
     stated = _stated(_host(url))
-    is_open = stated or url.host == home.host or proxy_for(url)
-    await _permit(stated if is_open else await _networks(_host(url)), url, home)
+    if not stated and (url.host == home.host or proxy_for(url)):
+        return None
+    networks = stated or await _networks(_host(url))
+    await _judge(networks, url, home)
+    return networks | {Network.PUBLIC}
 
 
 async def hand_on(url: URL, home: URL) -> None:
     """Whether a client may be sent there: the same, but names are left to the client. Raises UpstreamError."""
-    await _permit(_stated(_host(url)), url, home)
+    await _judge(_stated(_host(url)), url, home)
 
 
-async def _permit(networks: set[Network], url: URL, home: URL) -> None:
+async def _judge(networks: set[Network], url: URL, home: URL) -> None:
     refused = networks - {Network.PUBLIC}
     if refused and (Network.SPECIAL in refused or not refused <= await _networks(_host(home))):
         raise UpstreamError(f"{home.host} leads to {_host(url)[:255]}, which is not a public address")

@@ -1,13 +1,24 @@
 """A bounded cache whose misses are shared."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Generic, TypeVar
+
+from cachetools import TLRUCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class _Values(TLRUCache[K, V]):
+    evicted = 0
+
+    def popitem(self) -> tuple[K, V]:
+        self.evicted += 1
+        return super().popitem()
 
 
 @dataclass(slots=True)
@@ -17,36 +28,39 @@ class _Loading(Generic[V]):
 
 
 class Cache(Generic[K, V]):
-    """Holds the values used last, up to a total weight of `limit`; `evicted` is how many had to go for others."""
+    """
+    Holds the values used last, up to a total weight of `limit`, each for as many seconds as `lifetime` says.
 
-    def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
-        self.weight = 0
-        self.evicted = 0
+    What weighs more than all of it is not held.
+    """
+
+    def __init__(
+        self, limit: int, weigh: Callable[[V], int] = lambda _: 1, lifetime: Callable[[V], float] = lambda _: inf
+    ) -> None:
         self._limit = limit
         self._weigh = weigh
-        self._values: OrderedDict[K, V] = OrderedDict()
+        self._values: _Values[K, V] = _Values(limit, lambda _, value, now: now + lifetime(value), monotonic, weigh)
         self._loading: dict[K, _Loading[V]] = {}
 
+    @property
+    def weight(self) -> int:
+        return int(self._values.currsize)
+
+    @property
+    def evicted(self) -> int:
+        """How many had to go for others."""
+        return self._values.evicted
+
     def get(self, key: K) -> V | None:
-        if key not in self._values:
-            return None
-        self._values.move_to_end(key)
-        return self._values[key]
+        return self._values.get(key)
 
     def put(self, key: K, value: V) -> None:
         self.drop(key)
-        weight = self._weigh(value)
-        if weight > self._limit:
-            return
-        self._values[key] = value
-        self.weight += weight
-        while self.weight > self._limit:
-            self.drop(next(iter(self._values)))
-            self.evicted += 1
+        if self._weigh(value) <= self._limit:
+            self._values[key] = value
 
     def drop(self, key: K) -> None:
-        if key in self._values:
-            self.weight -= self._weigh(self._values.pop(key))
+        self._values.pop(key, None)
 
     async def load(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         """

@@ -25,7 +25,7 @@ class Upstream:
         self._tokens = Tokens(client, timeout)
         self._timeout = timeout
         self._limit = limit
-        self._probes: Cache[str, bool] = Cache(0, lambda _: 1)
+        self._probes: Cache[str, bool] = Cache(0)
 
     async def fetch(
         self, repository: Repository, endpoint: str, unknown: RegistryError, accept: str = "*/*", method: str = "GET"
@@ -57,9 +57,7 @@ class Upstream:
     async def _probe(self, home: Repository) -> bool:
         url = URL(home.url("")).with_path("/v2/")
         try:
-            async with responses.call(home.host, PROBE_TIMEOUT):
-                response = await self._client.send("GET", url)
-                response.close()
+            async with responses.call(home.host, PROBE_TIMEOUT), await self._client.send("GET", url, url) as response:
                 return response.status < 500
         except UpstreamError:
             return False
@@ -69,7 +67,7 @@ class Upstream:
     ) -> ClientResponse:
         home = url = URL(repository.url(endpoint), encoded=True)
         for _ in range(1 + MAX_REDIRECTS):
-            response = await self._send(repository, method, url, headers, with_token=url.origin() == home.origin())
+            response = await self._send(repository, method, url, home, headers)
             if response.status in (200, 206):
                 return response
             await responses.discard(response)
@@ -83,24 +81,21 @@ class Upstream:
                     return response
                 if url.scheme != "https" and home.scheme == "https":
                     raise UpstreamError(f"{repository.host} redirects to an address without TLS")
-                await addresses.follow(url, home)
         raise UpstreamError(f"{repository.host} redirects in circles")
 
     async def _send(
-        self, repository: Repository, method: str, url: URL, headers: Mapping[str, str], with_token: bool
+        self, repository: Repository, method: str, url: URL, home: URL, headers: Mapping[str, str]
     ) -> ClientResponse:
-        token = await self._token(repository) if with_token else None
-        response = await self._client.send(method, url, _with_token(headers, token))
-        if response.status == 401 and with_token and not repository.token:
+        if url.origin() != home.origin():
+            return await self._client.send(method, url, home, headers)
+        token = repository.token or await self._tokens.current(repository)
+        response = await self._client.send(method, url, home, _with_token(headers, token))
+        if response.status == 401 and not repository.token:
             await responses.discard(response)
             challenge = ", ".join(response.headers.getall(hdrs.WWW_AUTHENTICATE, []))
-            token = await self._tokens.renewed(repository, challenge, refused=token)
-            if token:
-                response = await self._client.send(method, url, _with_token(headers, token))
+            if token := await self._tokens.renewed(repository, challenge, refused=token):
+                response = await self._client.send(method, url, home, _with_token(headers, token))
         return response
-
-    async def _token(self, repository: Repository) -> str | None:
-        return repository.token or await self._tokens.current(repository)
 
 
 def _with_token(headers: Mapping[str, str], token: str | None) -> Mapping[str, str]:

@@ -1,17 +1,22 @@
 """The HTTP client for upstream: pooled, without cookies, timed."""
 
+import socket
 from collections.abc import Mapping
+from contextvars import ContextVar
 from time import monotonic
 
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import AddrInfoType, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
 from ..telemetry import metrics
 from ..telemetry.access_log import exchange
+from .addresses import Network, follow, network
 from .proxy import proxy_for, trusted
 
 HEADER_LIMIT = 32 * 1024
 """Bytes of a header: signed addresses are long."""
+
+_permitted: ContextVar[set[Network] | None] = ContextVar("permitted")
 
 
 class Client:
@@ -21,7 +26,7 @@ class Client:
         """In a running event loop."""
         self.answered: float | None = None
         self._session = ClientSession(
-            connector=TCPConnector(limit=0, ssl=trusted()),
+            connector=TCPConnector(limit=0, ssl=trusted(), socket_factory=_socket),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout),
             headers={"User-Agent": "reverse-registry", "Accept-Encoding": "identity"},
@@ -29,18 +34,23 @@ class Client:
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
         )
-
-    async def close(self) -> None:
-        await self._session.close()
+        self.close = self._session.close
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str] | None = None, data: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: URL,
+        home: URL,
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """
-        An answer to be released or read to its end. Redirects are not followed. Raises aiohttp.ClientError.
+        An answer to be released or read to its end, from `url` as upstream at `home` told it. Follows no redirect.
 
-        aiohttp asks once more where upstream closes a connection just as it is used again (RFC 9112, 9.3.1).
+        aiohttp asks once more where upstream closes a connection just as it is used again (RFC 9112, 9.3.1). Raises
+        aiohttp.ClientError, and UpstreamError where upstream may not send us there.
         """
+        _permitted.set(None if url.origin() == home.origin() else await follow(url, home))
         started, status = monotonic(), "error"
         try:
             response = await self._session.request(
@@ -56,3 +66,12 @@ class Client:
             metrics.UPSTREAM_SECONDS.observe(spent)
             if asked_for := exchange.get(None):
                 asked_for.upstream += spent
+
+
+def _socket(address: AddrInfoType) -> socket.socket:
+    """A name may lead elsewhere by now than when it was judged."""
+    family, kind, protocol, _, (host, *_) = address
+    permitted = _permitted.get(None)
+    if permitted and network(str(host)) not in permitted:
+        raise PermissionError(f"{host} is not a public address")
+    return socket.socket(family, kind, protocol)

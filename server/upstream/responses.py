@@ -64,14 +64,11 @@ def location(response: ClientResponse) -> URL | None:
     stated = header(response.headers, "location")
     if response.status not in (301, 302, 303, 307, 308) or not stated:
         return None
-    try:
+    with suppress(ValueError):
         url = response.url.join(URL(stated, encoded=True))
-        is_sound = url.scheme in ("http", "https") and url.port and not url.user and _is_host(url.host or "")
-    except ValueError:
-        is_sound = False
-    if not is_sound:
-        raise UpstreamError(f"{response.host} redirects to what is no http(s) address")
-    return url
+        if url.scheme in ("http", "https") and url.port and not url.user and _is_host(url.host or ""):
+            return url
+    raise UpstreamError(f"{response.host} redirects to what is no http(s) address")
 
 
 async def discard(response: ClientResponse) -> None:
@@ -93,19 +90,16 @@ def decode(response: ClientResponse, body: bytes, kind: type[T], strict: bool = 
 def refusal(response: ClientResponse, unknown: RegistryError) -> RegistryError:
     """What an answer that is no success means; `unknown` if upstream does not have what was asked for."""
     host, status = response.host, response.status
+    if status in (400, 404, 410):
+        unknown.answered = status
+        return unknown
     if status == 401:
         return UnauthorizedError()
     if status == 403:
         return RegistryError(403, "DENIED", "upstream does not give this to you")
     if status == 416:
-        return RegistryError(
-            416, "SIZE_INVALID", "there is no such range", forwardable(response.headers, "Content-Range")
-        )
-    if status == 429:
-        headers = forwardable(response.headers, "Retry-After")
-        return UpstreamError(f"{host} is asked too often", 429, status, headers)
-    if status in (400, 404, 410):
-        unknown.answered = status
-        return unknown
-    headers = forwardable(response.headers, "Retry-After") if status == 503 else {}
-    return UpstreamError(f"{host} answered {status}", status if status in (503, 504) else 502, status, headers)
+        headers = forwardable(response.headers, "Content-Range")
+        return RegistryError(416, "SIZE_INVALID", "there is no such range", headers)
+    headers = forwardable(response.headers, "Retry-After") if status in (429, 503) else {}
+    message = f"{host} is asked too often" if status == 429 else f"{host} answered {status}"
+    return UpstreamError(message, status if status in (429, 503, 504) else 502, status, headers)

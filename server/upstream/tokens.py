@@ -1,14 +1,13 @@
 """Anonymous bearer tokens, one a repository (https://distribution.github.io/distribution/spec/auth/token/)."""
 
 import re
-from time import monotonic
 
 import msgspec
 from yarl import URL
 
 from ..errors import RegistryError, UpstreamError
 from ..index.repository import Auth, Repository
-from . import addresses, responses
+from . import responses
 from .cache import Cache
 from .client import Client
 
@@ -22,26 +21,32 @@ _CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*(=)[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_
 _is_token = re.compile(r"[!-~]+\Z").match
 
 
-class Token(msgspec.Struct, frozen=True, gc=False):
-    """A token to use until `expires`, in seconds of the monotonic clock."""
-
-    value: str
-    expires: float
-
-
 class _Answer(msgspec.Struct, gc=False):
     token: str | None = None
     access_token: str | None = None
     expires_in: float | None = None
 
+    @property
+    def value(self) -> str:
+        return self.token or self.access_token or ""
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds until shortly before it expires."""
+        stated = self.expires_in or 0
+        lifetime = min(stated, LONGEST_LIFETIME) if stated > 0 else LIFETIME
+        return lifetime - min(MARGIN, lifetime / 2)
+
 
 class Tokens:
-    """Tokens are kept until shortly before they expire; all who wait for the same one share a request."""
+    """All who wait for the same one share a request."""
 
     def __init__(self, client: Client, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
-        self._tokens: Cache[Repository, Token] = Cache(CACHE_LIMIT, lambda token: 1024 + len(token.value))
+        self._tokens: Cache[Repository, _Answer] = Cache(
+            CACHE_LIMIT, lambda answer: 1024 + len(answer.value), lambda answer: answer.lifetime
+        )
         self._learned: dict[str, Auth] = {}
 
     async def current(self, repository: Repository) -> str | None:
@@ -50,9 +55,6 @@ class Tokens:
         auth = self._learned.get(repository.host) or repository.auth
         if auth is None:
             return None
-        token = self._tokens.get(repository)
-        if token and token.expires <= monotonic():
-            self._tokens.drop(repository)
         try:
             return (await self._tokens.load(repository, lambda: self._request(repository, auth))).value
         except UpstreamError:
@@ -68,30 +70,25 @@ class Tokens:
             self._tokens.drop(repository)
         return await self.current(repository)
 
-    async def _request(self, repository: Repository, auth: Auth) -> Token:
+    async def _request(self, repository: Repository, auth: Auth) -> _Answer:
         async with responses.call(repository.host, self._timeout):
-            url = await endpoint(repository, auth)
-            url = url.extend_query(scope=f"repository:{repository.path}:pull")
-            async with await self._client.send("GET", url) as response:
+            url = endpoint(repository, auth).extend_query(scope=f"repository:{repository.path}:pull")
+            async with await self._client.send("GET", url, URL(repository.url(""))) as response:
                 if response.status != 200:
                     refused = RegistryError(403, "DENIED", "upstream gives no anonymous token")
                     raise responses.refusal(response, refused)
                 body = await responses.read(response, ANSWER_LIMIT)
         answer = responses.decode(response, body, _Answer, strict=False)
-        value = answer.token or answer.access_token
-        if not value or not _is_token(value):
+        if not _is_token(answer.value):
             raise UpstreamError(f"{url.host} sent an answer without a token")
-        stated = answer.expires_in or 0
-        lifetime = min(stated, LONGEST_LIFETIME) if stated > 0 else LIFETIME
-        return Token(value, monotonic() + lifetime - min(MARGIN, lifetime / 2))
+        return answer
 
 
-async def endpoint(repository: Repository, auth: Auth) -> URL:
+def endpoint(repository: Repository, auth: Auth) -> URL:
     """The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted."""
     home, url = URL(repository.url("")), URL(auth.realm)
     if url.scheme not in {"https", home.scheme} or not url.host or url.user or url.password:
         raise UpstreamError(f"the token endpoint of {repository.host} is not an {home.scheme} address")
-    await addresses.follow(url, home)
     return url.update_query(service=auth.service) if auth.service else url
 
 

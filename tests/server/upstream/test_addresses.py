@@ -1,7 +1,9 @@
 """Upstream cannot send the server, or its clients, into a network that is not upstream's own."""
 
 import asyncio
+import socket
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -142,6 +144,24 @@ class TestNames:
         answer = client.get("/v2/postgres/manifests/latest")
         assert error(answer) == (502, "UNAVAILABLE")
         assert "not a public address" in answer.text
+        assert not [request for request in upstream.requests if "there" in request.query]
+
+    def test_one_that_leads_elsewhere_once_it_has_been_judged_is_not_connected_to(
+        self, client: httpx.Client, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The resolver says upstream's network to who judges; to who connects 0.0.0.0, this machine as well."""
+        resolve, asked = socket.getaddrinfo, list[Any]()
+
+        def resolved(host: Any, *about: Any, **named: Any) -> Any:
+            if host != "mirror.example.com":
+                return resolve(host, *about, **named)
+            asked.append(host)
+            return resolve("127.0.0.1" if len(asked) == 1 else "0.0.0.0", *about, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolved)
+        self.redirected(upstream, "mirror.example.com")
+        assert error(client.get("/v2/postgres/manifests/latest")) == (502, "UNAVAILABLE")
+        assert len(asked) == 2
         assert not [request for request in upstream.requests if "there" in request.query]
 
     @pytest.mark.parametrize("addresses", [["10.0.0.1"], ["127.0.0.1", "169.254.169.254"]], ids=" ".join)

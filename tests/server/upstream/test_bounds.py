@@ -220,7 +220,7 @@ class TestWhatIsPrepared:
         ]
         for lasting in (Lasting.INDEX, Lasting.MEMORY):
             for scope in scopes:
-                kept.keep(scope, RegistryResponse(200, [], bytes(1000), lasting))
+                kept.keep(scope, RegistryResponse(200, {}, bytes(1000), lasting))
                 assert kept.get(scope)
             assert sum(kept.get(scope) is not None for scope in scopes) <= 100
 

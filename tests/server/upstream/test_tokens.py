@@ -100,7 +100,7 @@ def test_a_token_about_to_expire_is_renewed_before_it_is_refused(
 ) -> None:
     """Where nothing is stated, a minute is what the specification says."""
     clock = [1000.0]
-    monkeypatch.setattr("server.upstream.tokens.monotonic", lambda: clock[0])
+    monkeypatch.setattr("server.upstream.cache.monotonic", lambda: clock[0])
     upstream.options.token_expiry, upstream.options.token_lifetime = bool(stated), stated or 300
     client = serve()
     assert latest(client).status_code == 200
