@@ -64,7 +64,7 @@ class Manifests:
         # Whether a token is still good is for upstream to say each time.
         cache = self._passing if repository.token else self._cache
         loaded = await cache.load((repository, digest), load)
-        metrics.CACHE_BYTES.set(self._cache.weight)
+        metrics.CACHE_BYTES.set(self._cache.currsize)
         return loaded
 
     async def by_tag(self, repository: Repository, tag: str) -> Manifest:
@@ -104,7 +104,7 @@ class Manifests:
         manifest = _verified(response, body, stated if is_digest(stated) else digest_of(body, like="sha256:"))
         if not repository.token:
             self._cache.put((repository, manifest.digest), manifest)
-            metrics.CACHE_BYTES.set(self._cache.weight)
+            metrics.CACHE_BYTES.set(self._cache.currsize)
         return Descriptor(manifest.digest, manifest.media_type, manifest.size)
 
     async def _fetch(self, repository: Repository, reference: str, method: str = "GET") -> tuple[ClientResponse, bytes]:

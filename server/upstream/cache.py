@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
@@ -13,54 +14,35 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Values(TLRUCache[K, V]):
-    evicted = 0
-
-    def popitem(self) -> tuple[K, V]:
-        self.evicted += 1
-        return super().popitem()
-
-
 @dataclass(slots=True)
 class _Loading(Generic[V]):
     task: "asyncio.Task[V]"
     waiters: int = 0
 
 
-class Cache(Generic[K, V]):
+class Cache(TLRUCache[K, V]):
     """
     Holds the values used last, up to a total weight of `limit`, each for as many seconds as `lifetime` says.
 
-    What weighs more than all of it is not held.
+    `evicted` is how many had to go for others.
     """
 
     def __init__(
         self, limit: int, weigh: Callable[[V], int] = lambda _: 1, lifetime: Callable[[V], float] = lambda _: inf
     ) -> None:
-        self._limit = limit
-        self._weigh = weigh
-        self._values: _Values[K, V] = _Values(limit, lambda _, value, now: now + lifetime(value), monotonic, weigh)
+        super().__init__(limit, lambda _, value, now: now + lifetime(value), monotonic, weigh)
+        self.evicted = 0
         self._loading: dict[K, _Loading[V]] = {}
 
-    @property
-    def weight(self) -> int:
-        return int(self._values.currsize)
-
-    @property
-    def evicted(self) -> int:
-        """How many had to go for others."""
-        return self._values.evicted
-
-    def get(self, key: K) -> V | None:
-        return self._values.get(key)
+    def popitem(self) -> tuple[K, V]:
+        self.evicted += 1
+        return super().popitem()
 
     def put(self, key: K, value: V) -> None:
-        self.drop(key)
-        if self._weigh(value) <= self._limit:
-            self._values[key] = value
-
-    def drop(self, key: K) -> None:
-        self._values.pop(key, None)
+        """Holds it in place of what `key` had; not what weighs more than the limit."""
+        self.pop(key, None)
+        with suppress(ValueError):
+            self[key] = value
 
     async def load(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         """

@@ -67,7 +67,7 @@ class Tokens:
             self._learned[repository.host] = learned
         token = self._tokens.get(repository)
         if token and token.value == refused:
-            self._tokens.drop(repository)
+            self._tokens.pop(repository, None)
         return await self.current(repository)
 
     async def _request(self, repository: Repository, auth: Auth) -> _Answer:

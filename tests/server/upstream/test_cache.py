@@ -14,20 +14,20 @@ def test_what_was_used_last_is_kept() -> None:
     assert cache.get("a") == b"1234"
     cache.put("c", b"1234")
     assert (cache.get("a"), cache.get("b"), cache.get("c")) == (b"1234", None, b"1234")
-    assert cache.weight == 8
+    assert cache.currsize == 8
 
 
 def test_what_is_heavier_than_everything_is_not_kept() -> None:
     cache: Cache[str, bytes] = Cache(10, len)
     cache.put("a", b"x" * 11)
-    assert (cache.get("a"), cache.weight) == (None, 0)
+    assert (cache.get("a"), cache.currsize) == (None, 0)
 
 
 def test_a_value_that_is_put_again_weighs_once() -> None:
     cache: Cache[str, bytes] = Cache(10, len)
     for _ in range(5):
         cache.put("a", b"1234")
-    assert cache.weight == 4
+    assert cache.currsize == 4
 
 
 def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
