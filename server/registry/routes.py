@@ -66,11 +66,13 @@ class Registry:
 
         async def respond(request: Request) -> Response:
             target = self._target(request)
-            if self.guard.is_open(target) and (answer := know(request, target)):
+            if not self.guard.is_open(target):
+                return self.relays.response(lambda: prove(request, target))
+            if answer := know(request, target):
                 return self._kept(request, answer)
-            return self.relays.response(lambda: ask(request, target))
+            return self.relays.response(lambda: relay(request, target))
 
-        async def ask(request: Request, target: Target) -> Response:
+        async def prove(request: Request, target: Target) -> Response:
             await self.guard.prove(target)
             return know(request, target) or await relay(request, target)
 

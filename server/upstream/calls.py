@@ -86,15 +86,15 @@ class Upstream:
     async def _send(
         self, repository: Repository, method: str, url: URL, home: URL, headers: Mapping[str, str]
     ) -> ClientResponse:
-        if url.origin() != home.origin():
+        if url is not home and url.origin() != home.origin():
             return await self._client.send(method, url, home, headers)
         token = repository.token or await self._tokens.current(repository)
-        response = await self._client.send(method, url, home, _with_token(headers, token))
+        response = await self._client.send(method, url, url, _with_token(headers, token))
         if response.status == 401 and not repository.token:
             await responses.discard(response)
             challenge = ", ".join(response.headers.getall(hdrs.WWW_AUTHENTICATE, []))
             if token := await self._tokens.renewed(repository, challenge, refused=token):
-                response = await self._client.send(method, url, home, _with_token(headers, token))
+                response = await self._client.send(method, url, url, _with_token(headers, token))
         return response
 
 

@@ -45,12 +45,12 @@ class Client:
         data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """
-        An answer to be released or read to its end, from `url` as upstream at `home` told it. Follows no redirect.
+        An answer to be released or read to its end, from `url`, told by upstream at `home`. Follows no redirect.
 
         aiohttp asks once more where upstream closes a connection just as it is used again (RFC 9112, 9.3.1). Raises
         aiohttp.ClientError, and UpstreamError where upstream may not send us there.
         """
-        _permitted.set(None if url.origin() == home.origin() else await follow(url, home))
+        _permitted.set(None if url is home else await follow(url, home))
         started, status = monotonic(), "error"
         try:
             response = await self._session.request(
