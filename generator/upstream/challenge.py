@@ -24,7 +24,7 @@ class Realm:
         fields = _fields(challenge, "bearer")
         if "realm" not in fields:
             raise UpstreamError(f"asks for authentication that anonymous reading cannot give: {printable(challenge)!r}")
-        realm = cls(fields["realm"], fields.get("service") or None)
+        realm = cls(_without_scope(fields["realm"]), fields.get("service") or None)
         realm.check(plain)
         return realm
 
@@ -49,6 +49,13 @@ def asks_for_basic(challenge: str) -> bool:
     """Whether it asks for a name and password at the registry itself (RFC 7617), and for no token."""
     schemes = {word.lower() for word, is_field, _, _ in _CHALLENGE.findall(challenge) if not is_field}
     return "basic" in schemes and not _fields(challenge, "bearer").get("realm")
+
+
+def _without_scope(url: str) -> str:
+    """nvcr.io states its realm with the scope that was asked for: a registry's other repositories have the same one."""
+    address, mark, query = url.partition("?")
+    kept = "&".join(part for part in query.split("&") if not part.startswith("scope="))
+    return f"{address}{mark if kept else ''}{kept}"
 
 
 def _fields(challenge: str, wanted: str) -> dict[str, str]:

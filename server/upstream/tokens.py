@@ -85,8 +85,12 @@ class Tokens:
 
 
 def endpoint(repository: Repository, auth: Auth) -> URL:
-    """The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted."""
-    home, url = URL(repository.url("")), URL(auth.realm)
+    """
+    The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted.
+
+    A realm that is stated with the scope that was asked for (nvcr.io's) is good for others as well.
+    """
+    home, url = URL(repository.url("")), URL(auth.realm).without_query_params("scope")
     if url.scheme not in {"https", home.scheme} or not url.host or url.user or url.password:
         raise UpstreamError(f"the token endpoint of {repository.host} is not an {home.scheme} address")
     return url.update_query(service=auth.service) if auth.service else url

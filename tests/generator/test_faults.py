@@ -483,6 +483,8 @@ def test_a_token_goes_to_its_own_repository_only(upstream: ExampleUpstream, tmp_
         (r'Bearer realm="https://a.example/t\"oken",service=""', 'https://a.example/t"oken', None),
         ('Basic realm="x", Bearer realm="https://a.example/token"', "https://a.example/token", None),
         ('Bearer realm="https://a.example/token",service="a", Basic realm="x"', "https://a.example/token", "a"),
+        ('Bearer realm="https://a.example/t?scope=repository:x:pull,push"', "https://a.example/t", None),
+        ('Bearer realm="https://a.example/t?a=1&scope=repository:x:pull&b=2"', "https://a.example/t?a=1&b=2", None),
     ],
 )
 def test_a_challenge_says_where_tokens_are(challenge: str, url: str, service: str | None) -> None:

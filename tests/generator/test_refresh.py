@@ -1,6 +1,7 @@
 """A refresh from end to end: what it writes, what it costs, and what it leaves alone."""
 
 import contextlib
+import json
 import re
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -279,3 +280,17 @@ def test_a_build_without_an_sbom_is_recorded_and_asked_for_again(upstream: Examp
     of_version = {"1.0-r0-202601010000", "1.0-r0", "1.0", "1"}
     assert index.tags("small").keys() == {*of_version, "latest-202601010000"}
     assert index.builds("small")[0].seen == seen
+
+
+def test_a_realm_that_is_stated_with_the_scope_asked_for_is_one_for_the_whole_registry(
+    upstream: ExampleUpstream, tmp_path: Path
+) -> None:
+    """nvcr.io. A server refuses an index in which a registry has two."""
+    upstream.options.realm_scope = True
+    index = Index(upstream, tmp_path, '[images.nginx]\nsince = "now"\n[images.python]\nsince = "now"\n')
+    index.refresh()
+    recorded = {json.loads(index.content()[f"{name}/index.json"])["auth"]["realm"] for name in ("nginx", "python")}
+    assert recorded == {f"{upstream.url}/token"}
+    upstream.requests.clear()
+    index.refresh()
+    assert upstream.requests.count(status=401) == 0

@@ -17,7 +17,7 @@ class Options:
     the status of every HEAD of a manifest, and 307 sends it to an address that is signed for GET alone. `tags_page` is
     the most tags of an answer that states no `n`, and `tags_link` what its `Link` says after `last`. `tags_most` is the
     largest `n` that is not refused with the status `tags_refused`. With `tags_as_digests` the tag `sha256-<hex>` is
-    read as the digest.
+    read as the digest. `realm_scope` puts the scope into the realm of a challenge as well.
     """
 
     tokens: bool = True
@@ -40,3 +40,4 @@ class Options:
     tags_most: int | None = None
     tags_refused: int = 400
     tags_as_digests: bool = False
+    realm_scope: bool = False

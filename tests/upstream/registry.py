@@ -130,7 +130,8 @@ class TokenGate:
         return None
 
     def _challenge(self, name: str, error: str = "", why: str = "a token is required") -> RegistryError:
-        fields = {"realm": f"{self._url}/token", "service": self._url.partition("://")[2]}
+        scope = f"?scope=repository:{name}:pull,push" if self._options.realm_scope and name else ""
+        fields = {"realm": f"{self._url}/token{scope}", "service": self._url.partition("://")[2]}
         if name:
             fields["scope"] = f"repository:{name}:pull"
         if error:

@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -225,3 +226,23 @@ def test_a_token_with_a_strange_lifetime_is_used_all_the_same(
     assert latest(client).status_code == 200
     assert latest(client).status_code == 200
     assert upstream.requests.count("/token") == 2
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "learned"])
+def test_a_realm_that_is_stated_with_a_scope_is_that_of_each_repository(
+    serve: Serve, index: Path, upstream: ExampleUpstream, recorded: bool
+) -> None:
+    """nvcr.io: the scope that is asked for is stated once, and is the image's own."""
+    upstream.options.realm_scope = True
+    auth = {"realm": f"{upstream.url}/token?scope=repository:chainguard/other:pull", "service": upstream.host}
+    about = {"auth": auth} if recorded else {}
+    write(index, upstream, {name: image(upstream, name, **about) for name in ("nginx", "python")})
+    if not recorded:
+        for name in ("nginx", "python"):
+            path = index / name / "index.json"
+            path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "auth"}))
+    client = serve()
+    for name in ("nginx", "python"):
+        assert latest(client, name).status_code == 200
+    asked = [parse_qs(request.query_string.decode())["scope"] for request in upstream.requests.matching("/token")]
+    assert asked == [["repository:chainguard/nginx:pull"], ["repository:chainguard/python:pull"]]
