@@ -23,11 +23,12 @@ from generator.errors import (
     UpstreamError,
 )
 from generator.reference import Repository, is_digest
-from generator.upstream import history
 from generator.upstream.auth import RepositoryAuth
 from generator.upstream.budget import Budget
 from generator.upstream.challenge import Realm
 from generator.upstream.credentials import CredentialStore
+from generator.upstream.history import Sighting, parse_page
+from generator.upstream.history import read as read_history
 from generator.upstream.limits import Limits
 from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
 from generator.upstream.retries import retrying
@@ -159,19 +160,19 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             except NotFoundError:
                 return ()
 
-    def history(self, tag: str, since: datetime | None, newest: str | None = None) -> list[history.Sighting]:
+    def history(self, tag: str, since: datetime | None, newest: str | None = None) -> list[Sighting]:
         """The tag's history from `since` on, oldest first; empty where the upstream keeps none."""
 
-        def page(start: datetime | None, end: datetime | None) -> frozenset[history.Sighting]:
+        def page(start: datetime | None, end: datetime | None) -> frozenset[Sighting]:
             bounds = {"start": start, "end": end}
             query = urlencode({key: _iso(at) for key, at in bounds.items() if at})
             url = self._url(f"_chainguard/history/{tag}")
             what = f"history of {tag}"
             _, body = self._get(f"{url}?{query}" if query else url, self.limits.blob, what)
-            return history.parse_page(body, f"{self.repository}: {what}")
+            return parse_page(body, f"{self.repository}: {what}")
 
         try:
-            return history.read(page, since, newest)
+            return read_history(page, since, newest)
         except (NotFoundError, NotSupportedError):
             return []
         except OverflowError:

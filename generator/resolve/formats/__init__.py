@@ -3,8 +3,8 @@
 A format is a row of `FORMATS`; a new one is a new row and its reader.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -17,11 +17,8 @@ from generator.resolve.formats.cyclonedx import read_cyclonedx
 from generator.resolve.formats.slsa import read_slsa
 from generator.resolve.formats.spdx import read_spdx
 
-
-class Read(Protocol):
-    """Given the document, what to call it in a message, and a purl type to read beside the installed ones."""
-
-    def __call__(self, data: bytes, what: str, wanted: str = "") -> frozenset[Package]: ...
+Read = Callable[[bytes, str, str], frozenset[Package]]
+"""Given the document, what to call it in a message, and a purl type to read beside the installed ones."""
 
 
 @dataclass(frozen=True, slots=True)
