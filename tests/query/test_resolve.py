@@ -1,5 +1,9 @@
-import pytest
+from datetime import timedelta
 
+import pytest
+from msgspec.structs import replace
+
+from generator.query.reference import Reference
 from generator.record.index import Build
 from tests.query.made import Made, ask, build, edit, refused, run
 
@@ -215,3 +219,128 @@ def test_what_is_gone_is_told_with_since_when(demo: Made) -> None:
     message = f"demo:7 is gone: upstream no longer has {OLD.digest}, since 2026-03-01 at the latest"
     assert refused("resolve", "demo:7", index=demo.folder) == message
     assert "gone       2026-03-01 00:00 UTC" in run("resolve", OLD.digest, index=demo.folder).output
+
+
+def test_of_several_images_with_a_digest_that_whose_tag_came_to_it_last_is_first(demo: Made) -> None:
+    demo.image("later", [(replace(OLD, seen=OLD.seen + timedelta(days=9)), [])])
+    demo.image("earlier", [(replace(OLD, seen=OLD.seen - timedelta(days=9)), [])])
+    found = ask("resolve", OLD.digest, index=demo.folder)
+    assert [found["image"], *(each["image"] for each in found["others"])] == ["later", "demo", "earlier"]
+
+
+def test_a_beginning_of_two_digests_is_refused_and_both_are_named(demo: Made) -> None:
+    for name, end in (("one", "1"), ("two", "2")):
+        demo.image(name, [(replace(OLD, digest=f"sha256:{'0' * 63}{end}", platforms={}), [])])
+    assert refused("resolve", "0" * 12, index=demo.folder) == (
+        f"{'0' * 12} is the beginning of several digests: "
+        f"one@sha256:{'0' * 63}1, two@sha256:{'0' * 63}2; write more of it"
+    )
+
+
+def test_a_digest_of_sha512_is_found_by_its_own_beginning(made: Made) -> None:
+    long = replace(OLD, digest=f"sha512:{'ab' * 64}")
+    made.image("demo", [(long, [])])
+    for asked in (long.digest, f"sha512:{'ab' * 6}"):
+        assert ask("resolve", asked, index=made.folder)["digest"] == long.digest
+    assert "begins with sha256:abab" in refused("resolve", "sha256:abababababab", index=made.folder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "image"),
+    [
+        ("registry.example.com/a/b/demo:1", "demo"),
+        ("registry.example.com/demo:1", "demo"),
+        ("cgr.dev/chainguard/demo:1", "demo"),
+        ("a/b/demo:1", None),
+        ("registry.example.com/b/demo:1", None),
+        ("registry.example.com/a/b/a/b/demo:1", None),
+    ],
+)
+def test_the_path_of_the_address_goes_before_a_name_whole_once_and_behind_a_host_only(
+    made: Made, asked: str, image: str | None
+) -> None:
+    made.toml.write_text('upstream = "cgr.dev/chainguard"\naddress = "registry.example.com/a/b"\n')
+    made.image("demo", [(OLD, [])])
+    if image:
+        assert ask("resolve", asked, index=made.folder)["image"] == image
+    else:
+        assert "the index has no image " in refused("resolve", asked, index=made.folder)
+
+
+def test_of_images_with_one_path_that_is_meant_whose_registry_is_named(made: Made) -> None:
+    for name, host in (("first", "one.example.com"), ("second", "two.example.com")):
+        made.image(name, [(OLD, [])], f'repository = "{host}/library/demo"\n')
+    for name, host in (("first", "one.example.com"), ("second", "two.example.com")):
+        assert ask("resolve", f"{host}/library/demo:1", index=made.folder)["image"] == name
+    assert ask("resolve", "library/demo:1", index=made.folder)["image"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("asked", "host", "name"),
+    [
+        ("localhost/a/b:1", "localhost", "a/b"),
+        ("localhost:5000/a:1", "localhost:5000", "a"),
+        ("example.com/a:1", "example.com", "a"),
+        ("local/a:1", "", "local/a"),
+        ("localhost:1", "", "localhost"),
+    ],
+)
+def test_a_registry_is_told_from_the_first_part_of_a_name_as_docker_does(asked: str, host: str, name: str) -> None:
+    reference = Reference.parse(asked)
+    assert (reference.host, reference.name, reference.tag) == (host, name, "1")
+    assert str(reference) == asked
+    assert str(Reference.parse(f"{asked}@sha256:12")) == f"{asked.removesuffix(':1')}@sha256:12"
+
+
+def test_a_digest_alone_names_neither_registry_nor_image_nor_tag() -> None:
+    assert Reference.parse("sha256:AB") == Reference("", "", "", "sha256:ab")
+
+
+def test_what_is_known_is_counted_only_where_it_is_more_than_is_shown(made: Made) -> None:
+    made.toml.write_text("")
+    assert refused("resolve", "zzz:1", index=made.folder) == "the index has no image zzz; none is known yet"
+    for count, more in ((4, ""), (5, " and 1 more")):
+        made.toml.write_text("".join(f"[images.a{number}]\n" for number in range(count)))
+        assert refused("resolve", "zzz:1", index=made.folder) == (
+            f"the index has no image zzz; known: a0, a1, a2, a3{more}"
+        )
+
+
+def test_at_most_four_that_are_near_are_named(made: Made) -> None:
+    made.toml.write_text("".join(f"[images.demo{number}]\n" for number in range(9)))
+    message = refused("resolve", "demo:1", index=made.folder)
+    assert message.startswith("the index has no image demo; the closest: demo")
+    assert message.count("demo") == 5
+
+
+@pytest.mark.parametrize(("count", "shown"), [(5, "(1.1-r0, 1.2-r0"), (6, "(the last are 1.2-r0, 1.3-r0")])
+def test_all_versions_of_a_line_are_named_while_they_are_few(made: Made, count: int, shown: str) -> None:
+    made.image("demo", [(build(f"1.{minor}-r0", f"2026-01-{minor:02}"), []) for minor in range(1, count + 1)])
+    assert shown in ask("resolve", "demo:1", index=made.folder)["why"]
+
+
+def test_the_reasons_are_sentences(demo: Made) -> None:
+    assert ask("resolve", OLD.digest, index=demo.folder)["why"] == "a digest is the same build for ever"
+    unique = ask("resolve", "demo:1.27.3-r0-202601010000", index=demo.folder)
+    assert unique["why"] == "the tag of this build alone, which never moves"
+
+
+def test_a_name_for_an_exact_version_and_for_a_line_is_told_as_the_exact_version(made: Made) -> None:
+    exact = build("2", "2026-01-02", type_="generic")
+    line = build("2.1", "2026-01-01", type_="generic")
+    made.image("demo", [(line, []), (exact, [])])
+    found = ask("resolve", "demo:2", index=made.folder)
+    assert (found["digest"], found["rule"]) == (exact.digest, "exact")
+
+
+def test_a_tag_that_the_constraint_forbids_does_not_follow(made: Made) -> None:
+    made.image("demo", [(OLD, []), (FIRST, [])])
+    made.toml.write_text(made.toml.read_text() + r"constraint = '^1\.27\.3'")
+    assert "does not follow from the builds" in refused("resolve", "demo:1.27.4", index=made.folder)
+    assert ask("resolve", "demo:1.27.3", index=made.folder)["digest"] == OLD.digest
+
+
+def test_no_digest_is_found_in_a_text_that_merely_holds_it(made: Made) -> None:
+    made.image("demo", [(OLD, [])])
+    assert OLD.sbom
+    assert "begins with" in refused("resolve", OLD.sbom.digest, index=made.folder)

@@ -144,3 +144,28 @@ def test_a_bound_that_is_no_version_is_refused(made_with_xz: Made) -> None:
 def test_ranges_go_by_the_rules_of_the_distribution(range_: str, type_: str, inside: str, outside: str) -> None:
     wanted = Range.parse(range_)
     assert (wanted.holds(type_, inside), wanted.holds(type_, outside)) == (True, False)
+
+
+@pytest.mark.parametrize(("sign", "found"), [("", True), ("=", True), ("!=", False), (">=", False), ("<", False)])
+def test_what_is_no_version_is_only_ever_itself(sign: str, found: bool) -> None:
+    assert Range.parse(f"{sign}main").holds("deb", "main") == found
+    assert not Range.parse(f"{sign}other").holds("deb", "main")
+
+
+def test_packages_of_any_namespace_are_compared_by_their_type(made: Made) -> None:
+    """A namespace may have several parts, as purls of Go have."""
+    versions = ("1.9-r0", "1.10-r0", "nightly")
+    made.image(
+        "demo",
+        [(build(f"{n}.0-r0", f"2026-01-0{n}"), [f"apk/wolfi/os/xz@{xz}"]) for n, xz in enumerate(versions, 1)],
+    )
+    found = ask("search", "xz", "--version", ">1.9-r0", index=made.folder)["matches"]
+    assert [each["package"]["version"] for each in found] == ["1.10-r0"]
+    assert run("search", "xz", "--version", "9", index=made.folder).output == (
+        "no build has xz 9; the index has 1.10-r0, 1.9-r0, nightly\n"
+    )
+
+
+def test_a_version_may_hold_an_at(made: Made) -> None:
+    made.image("demo", [(build("1.0-r0", "2026-01-01"), ["deb/debian/xz@1.0@2"])])
+    assert len(ask("search", "xz", index=made.folder)["matches"]) == 1

@@ -452,3 +452,28 @@ def test_a_document_about_the_platform_or_its_index_is_read(demo: Demo, about: s
     child = ExampleImage().child().digest
     demo.att(child, attestation(SPDX, spdx_of(about=about), child))
     assert demo.learned(ExampleImage().top()).build.version == "1.2.3-r4"
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_predicate_type_may_end_in_its_version(demo: Demo, format_: str) -> None:
+    predicate, make = FORMATS[format_]
+    demo.att(CHILD.digest, attestation(f"{predicate}/v9", make(PACKAGES), CHILD.digest))
+    assert demo.learned(IMAGE.top()).build.version == "1.2.3-r4"
+
+
+@pytest.mark.parametrize("change", [lambda t: f"{t}ation", lambda t: t[:-1], str.upper, lambda t: f"x{t}"])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_predicate_type_that_is_like_another_is_not_that_one(
+    demo: Demo, format_: str, change: Callable[[str], str]
+) -> None:
+    predicate, make = FORMATS[format_]
+    demo.att(CHILD.digest, unlabelled(attestation(change(predicate), make(PACKAGES), CHILD.digest)))
+    learned = demo.learned(IMAGE.top())
+    assert learned.build.version is None
+    assert "no packages in a predicate" in learned.reason
+
+
+def test_of_more_documents_than_are_read_those_are_that_say_what_they_are(demo: Demo) -> None:
+    other = [unlabelled(attestation(f"somebody/{number}", {}, CHILD.digest)) for number in range(20)]
+    demo.att(CHILD.digest, *other, spdx_attestation(CHILD.digest), *other)
+    assert demo.learned(IMAGE.top()).build.version == "1.2.3-r4"

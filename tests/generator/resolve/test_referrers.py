@@ -1,11 +1,14 @@
 """Referrers as registries list them and tools attach them: of a type that tells nothing, or of many."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.generator.attaching import (
     BUNDLE,
     CYCLONEDX_JSON,
     EMPTY,
+    PACKAGES,
     SPDX_JSON,
     Demo,
     ExampleImage,
@@ -118,3 +121,31 @@ def test_a_referrer_that_is_not_there_is_the_reason_where_no_other_is(demo: Demo
     missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
     fall_back(demo, CHILD, listed(missing))
     assert missing.digest in demo.learned(IMAGE.top()).reason
+
+
+def test_what_refers_to_nothing_is_no_referrer_though_the_tag_lists_it(demo: Demo) -> None:
+    stray = manifest(EMPTY, [LAYERS["spdx"]], artifact_type=SPDX_JSON)
+    demo.push(stray)
+    fall_back(demo, CHILD, listed(stray, artifactType=SPDX_JSON))
+    learned = demo.learned(IMAGE.top())
+    assert (learned.build.version, learned.build.sbom) == (None, None)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_of_many_alike_the_same_are_looked_at_in_whatever_order_they_are_listed(
+    demo: Demo, data: st.DataObject
+) -> None:
+    """More than are looked at, and each of another size, so that any other choice is another SBOM."""
+    subject = ExampleImage(architectures=("amd64",)).child()
+    referrers = [
+        demo.refer(subject, [blob(cyclonedx_of((*PACKAGES, *PACKAGES[:1] * number)), CYCLONEDX_JSON)], CYCLONEDX_JSON)
+        for number in range(20)
+    ]
+    found = set()
+    for order in (referrers, data.draw(st.permutations(referrers))):
+        fall_back(demo, subject, listed(*order, artifactType=CYCLONEDX_JSON))
+        build = demo.learned(ExampleImage(architectures=("amd64",)).top()).build
+        asked = {request.target for request in demo.upstream.requests.matching("/manifests/sha256:")}
+        found.add((build.sbom, frozenset(asked)))
+    assert len(found) == 1

@@ -1,0 +1,124 @@
+"""`make mutants`: changes of the code that no test notices, by mutmut, package by package.
+
+Each package is measured by the tests that are about it, and of these by those that reach the function that was changed.
+A run goes on where the one before it stopped.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "mutants"
+
+_REFRESHES = ("refresh", "history", "corrections", "presence", "nothing_new", "packages", "refused", "hostile_files")
+TESTS = {
+    "generator/query": ["tests/query", "tests/generator/test_versions.py"],
+    "generator/record": [
+        "tests/query",
+        "tests/check",
+        *(f"tests/generator/test_{name}.py" for name in (*_REFRESHES, "tags", "versions", "schema", "record", "pages")),
+    ],
+    "generator/resolve": [
+        "tests/generator/resolve",
+        "tests/trust",
+        *(f"tests/generator/test_{name}.py" for name in ("versions", "hostile", "refused", "packages", "corrections")),
+    ],
+    "generator/upstream": [
+        "tests/generator/upstream",
+        "tests/credentials",
+        *(f"tests/generator/test_{name}.py" for name in ("faults", "history", "hostile", "hostile_answers")),
+        "tests/generator/resolve/test_homes.py",
+        "tests/generator/resolve/test_snapshot.py",
+    ],
+    "server/index": ["tests/server"],
+    "server/registry": ["tests/server"],
+    "server/upstream": ["tests/server"],
+}
+"""Those that start other processes are left out: what runs there is not the changed code."""
+_ELSEWHERE = [
+    "tests/credentials/test_refresh.py",
+    "tests/check/test_upstream.py",
+    "tests/query/test_output.py",
+    "tests/server/app/test_fuzz.py",
+    "tests/server/app/test_running.py",
+    "tests/server/app/test_soak.py",
+    "tests/trust/test_refresh.py",
+]
+# What the type checker refuses needs no test. The two codes are of mutmut's own making.
+_TYPES = ["../../../.venv/bin/python", "-m", "mypy", "--output", "json"]
+_TYPES += [f"--disable-error-code={code}" for code in ("unused-ignore", "no-redef", "name-defined")]
+# The words of a message are no behaviour that a test should hold.
+_WORDS = [r"^\s*raise \w+\($", r'^\s*raise \w+\(f?".*"\)( from \w+)?$']
+
+KILLED, SURVIVED, UNTESTED, UNTYPED = "killed", "survived", "no test", "ill-typed"
+_STATUS = {0: SURVIVED, 1: KILLED, 3: KILLED, 24: KILLED, 33: UNTESTED, 36: KILLED, 37: UNTYPED, -24: KILLED}
+
+
+def prepare(package: str) -> Path:
+    """A folder in which mutmut finds the project, and its settings for one package."""
+    folder = FOLDER / package.replace("/", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in ROOT.iterdir():
+        link = folder / path.name
+        if path.name not in {"mutants", "pyproject.toml", ".venv", ".git"} and not link.exists():
+            link.symlink_to(path)
+    settings = {
+        "source_paths": ["generator", "server"],
+        "only_mutate": [f"{package}/*.py"],
+        "also_copy": [".github", "Dockerfile", "Makefile", "README.md", "action.yml", "index"],
+        "do_not_mutate_patterns": _WORDS,
+        "type_check_command": [*_TYPES, package.partition("/")[0]],
+        "pytest_add_cli_args": ["--timeout=20", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        "pytest_add_cli_args_test_selection": [*TESTS[package], *(f"--ignore={path}" for path in _ELSEWHERE)],
+        "timeout_constant": 10.0,
+        "timeout_multiplier": 2.0,
+        "use_git_change_detection": False,
+    }
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    project = (ROOT / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(f"{project}\n[tool.mutmut]\n{''.join(lines)}")
+    return folder
+
+
+def results(folder: Path) -> dict[str, str]:
+    """What became of each change, by its name; of those that were tried."""
+    found: dict[str, str] = {}
+    for path in sorted((folder / "mutants").rglob("*.meta")):
+        for name, code in json.loads(path.read_bytes())["exit_code_by_key"].items():
+            if code is not None:
+                found[name] = _STATUS.get(code, f"status {code}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"of {', '.join(TESTS)}; all of them if none")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--show", action="store_true", help="tell what was found so far, and run nothing")
+    wanted = parser.parse_args()
+    if unknown := set(wanted.packages) - TESTS.keys():
+        parser.error(f"no package {', '.join(sorted(unknown))}; of {', '.join(TESTS)}")
+    for package in wanted.packages or TESTS:
+        folder = prepare(package)
+        if not wanted.show:
+            command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(wanted.jobs)]
+            subprocess.run(command, cwd=folder, check=True)
+        found = results(folder)
+        for name, status in found.items():
+            if status not in (KILLED, UNTYPED):
+                print(f"  {status}: {name}")
+        count = Counter(found.values())
+        tried = len(found) - count[UNTYPED]
+        if tried:
+            print(
+                f"{package}: {count[KILLED]} of {tried} killed, {count[KILLED] / tried:.0%}; "
+                f"{count[UNTYPED]} more are ill-typed"
+            )
+
+
+if __name__ == "__main__":
+    main()
