@@ -13,7 +13,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make audit   known vulnerabilities of what is locked (asks a service on the network)'
 	@echo 'make bench   benchmarks against a stated baseline'
-	@echo 'make mutants which changes of the code no test would notice (ONLY=server.registry.*; goes on where it stopped; see tests/README.md)'
+	@echo 'make mutants which changes of the code no test would notice (ONLY=server/registry; goes on where it stopped; see tests/README.md)'
 	@echo 'make example record tests/example anew from the example upstream'
 	@echo 'make lock    write the lock files anew from pyproject.toml'
 
@@ -52,8 +52,7 @@ bench: install
 
 mutants: install
 	$(PIP) mutmut==3.8.1
-	$(VENV)/bin/python -m mutmut run $(if $(ONLY),'$(ONLY)')
-	$(VENV)/bin/python -m mutmut results
+	$(VENV)/bin/python -m tests.mutants $(ONLY)
 
 example: install
 	$(VENV)/bin/python -m tests.example

@@ -40,6 +40,24 @@ def test_new_builds_and_images_and_moved_tags_are_no_loss(kept: Made) -> None:
     assert losses(kept) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("created", "2026-01-02T00:00:30Z"),
+        ("seen", "2026-01-02T12:00:00Z"),
+        ("size", 796),
+        ("mediaType", "application/vnd.oci.image.manifest.v1+json"),
+        ("platforms", {}),
+    ],
+)
+def test_nothing_but_its_version_may_be_filled_in(kept: Made, field: str, value: object) -> None:
+    """A build of unknown version that says nothing of when it was made, as one whose platforms were lost."""
+    edit(kept.folder / "demo/index.json", lambda d: d["builds"][1].update(created=None))
+    git(kept.folder, "commit", "--quiet", "--all", "--message", "without a date")
+    edit(kept.folder / "demo/index.json", lambda d: d["builds"][1].update({field: value}))
+    assert f"{UNKNOWN.digest} (latest): {field} was " in "\n".join(losses(kept))
+
+
 def test_what_was_unknown_may_be_filled_in(kept: Made) -> None:
     known = build("1.0-r5", "2026-01-02")
     kept.image("demo", [HISTORY[0], (known, ["apk/wolfi/a@1-r0"]), HISTORY[2]])
