@@ -58,7 +58,7 @@ def parsing(made: Iterable[Build]) -> float:
     began = time.process_time()
     for data, subject in sboms:
         format_, predicate = unwrap(open_dsse(data, ""), subject, "")
-        format_.read(predicate, "")
+        format_.read(predicate, "", "")
     return time.process_time() - began
 
 

@@ -35,7 +35,7 @@ HISTORY = {"history": [{"updateTimestamp": "2026-01-01T00:00:00.5Z", "digest": D
 
 def predicate(data: bytes, open_: Callable[[bytes, str], Any]) -> None:
     format_, content = unwrap(open_(data, "what"), DIGEST, "what")
-    format_.read(content, "what")
+    format_.read(content, "what", "")
 
 
 # What reads it, and a document that it reads.
