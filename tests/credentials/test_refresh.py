@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 
 from tests.clients.processes import daemon, free_port, wait_for
 from tests.clients.program import need
-from tests.example import ROOT
+from tests.command import command
 from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel
 from tests.upstream.options import Options
 
@@ -56,9 +54,8 @@ def refresh(
     index.mkdir(exist_ok=True)
     (index / "images.toml").write_text(f'upstream = "{host}/chainguard"\n{images}')
     (folder / "auth.json").write_text(json.dumps({"auths": {host: entry} if entry else {}}))
-    environment = os.environ | {"REGISTRY_AUTH_FILE": str(folder / "auth.json")} | more
-    command = [sys.executable, "-m", "generator", "refresh", "--index", str(index), *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=110)
+    environment = {"REGISTRY_AUTH_FILE": str(folder / "auth.json")} | more
+    done = command("refresh", "--index", index, *options, **environment)
     return Refreshed(index, done.returncode, done.stdout + done.stderr)
 
 

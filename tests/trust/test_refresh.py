@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from generator.record.index import Build as RecordedBuild
+from tests.command import Done
+from tests.command import command as run
 from tests.generator.conftest import Index
 from tests.upstream import Build, Content, ExampleUpstream, Package, blob, spdx
 from tests.upstream.attestation import attached, attestation_tag, statement
@@ -210,24 +212,9 @@ def test_each_fault_is_the_reason_that_is_recorded(index: Index, sigstore: Sigst
     assert words in reason(index)
 
 
-def command(index: Index, *words: str) -> subprocess.CompletedProcess[str]:
+def command(index: Index, *words: str) -> Done:
     index.write_images()
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "generator",
-            *words,
-            "--index",
-            str(index.folder),
-            "--trusted-root",
-            str(index.trusted_root),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run(*words, "--index", index.folder, "--trusted-root", index.trusted_root)
 
 
 def test_verify_shows_each_step(index: Index, sigstore: Sigstore) -> None:
