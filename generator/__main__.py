@@ -6,9 +6,10 @@ import sys
 def main() -> None:
     try:
         from generator.cli import main as run
+
+        run()
     except ModuleNotFoundError as error:
         sys.exit(f"reverse-registry: {error.name} is not installed; the generator needs requirements/generator.txt")
-    run()
 
 
 if __name__ == "__main__":

@@ -2,41 +2,85 @@
 
 import signal
 import sys
-from collections.abc import Callable
-from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from generator.cli.check import check
+from generator.cli.commands import Deferred, Sections
 from generator.cli.conventions import FAILED, MISCONFIGURED
-from generator.cli.edit import add, init, remove
-from generator.cli.help import Command, Sections
-from generator.cli.output import error_line
-from generator.cli.publish import publish
-from generator.cli.push import push
-from generator.cli.queries import diff, list_, log, packages, resolve, search
-from generator.cli.refresh import refresh
-from generator.cli.site import site
-from generator.cli.verify import verify
 from generator.errors import ConfigurationError, ReverseRegistryError
+
+
+class Commands(Sections):
+    sections: ClassVar = {
+        "Keep an index": (
+            Deferred(
+                "init",
+                "generator.cli.edit.init:init",
+                "Start a repository for an index of your own, which refreshes itself once it is pushed to GitHub.",
+            ),
+            Deferred(
+                "add", "generator.cli.edit.add:add", "Add images to images.toml, which keeps its comments and layout."
+            ),
+            Deferred(
+                "remove",
+                "generator.cli.edit.remove:remove",
+                "Take images out of images.toml, which keeps its comments and layout.",
+            ),
+            Deferred(
+                "refresh",
+                "generator.cli.refresh:refresh",
+                "Watch the tracked tags, learn each new build's version, and record it in the index.",
+            ),
+            Deferred(
+                "check", "generator.cli.check:check", "Validate a whole index, and that nothing recorded was lost."
+            ),
+            Deferred(
+                "verify",
+                "generator.cli.verify:verify",
+                "Ask the upstream for a build's attestations, and show who signed each, step by step.",
+            ),
+            Deferred(
+                "publish",
+                "generator.cli.publish:publish",
+                "Commit what a refresh has changed, with a message that tells what, and push it.",
+            ),
+            Deferred(
+                "push",
+                "generator.cli.push:push",
+                "Push the index as an image, for servers that mount it or images that copy it.",
+            ),
+            Deferred(
+                "site", "generator.cli.site:site", "Write the index as a web site: plain files for any static host."
+            ),
+        ),
+        "Ask it, without a network": (
+            Deferred("list", "generator.cli.queries.list:list_", "List the images, or the tags of one, newest first."),
+            Deferred(
+                "resolve",
+                "generator.cli.queries.resolve:resolve",
+                "Tell which build a tag or digest is, and why that one.",
+            ),
+            Deferred("packages", "generator.cli.queries.packages:packages", "List the packages of a build."),
+            Deferred("diff", "generator.cli.queries.packages:diff", "Compare the packages of two builds."),
+            Deferred("log", "generator.cli.queries.log:log", "Show what changed from build to build, newest first."),
+            Deferred(
+                "search",
+                "generator.cli.queries.search:search",
+                "Find every build that contains a package: who still has xz 5.6.0?",
+            ),
+        ),
+    }
+
 
 app = typer.Typer(
     help="Bring back the versions of images whose registry serves only latest.",
-    cls=Sections,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Keep an index": (init, add, remove, refresh, check, verify, publish, push, site),
-    "Ask it, without a network": (list_, resolve, packages, diff, log, search),
-}
-for _panel, _commands in _PANELS.items():
-    for _command in _commands:
-        app.command(_command.__name__.rstrip("_"), cls=Command, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
@@ -52,12 +96,16 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
+    from generator.cli.output import error_line
+
     print(error_line(f"reverse-registry: {error}"), file=sys.stderr)
     sys.exit(code)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"reverse-registry {version('reverse-registry')}")
         raise typer.Exit
 

@@ -5,9 +5,9 @@ import errno
 import logging
 import socket
 import threading
-import time
 from asyncio import BaseTransport
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -95,28 +95,42 @@ class Serving:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
             ssl_certfile=authority.certificate if authority else None,
             ssl_keyfile=authority.key if authority else None,
         )
         self._server = uvicorn.Server(config)
         self._listeners = list(listeners)
         self._loop = asyncio.new_event_loop()
+        self._is_up = threading.Event()
+        self._closed = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="example upstream", daemon=True)
         self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            time.sleep(0.002)
+        self._is_up.wait()
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._server.serve(sockets=self._listeners))
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        finally:
+            self._is_up.set()
+
+    async def _serve(self) -> None:
+        """What uvicorn does, but that the end is waited for, not looked for at intervals: tests end many of these."""
+        self._server.config.load()
+        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+        await self._server.startup(sockets=self._listeners)
+        ticking = asyncio.create_task(self._server.main_loop())
+        self._is_up.set()
+        await self._closed.wait()
+        ticking.cancel()
+        for listener in self._server.servers:
+            listener.close()
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*self._server.server_state.tasks, return_exceptions=True), 1)
 
     def close(self) -> None:
         """Hang up on every client, also on those that a fault keeps waiting."""
-        self._loop.call_soon_threadsafe(self._hang_up)
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._closed.set)
         self._thread.join()
-
-    def _hang_up(self) -> None:
-        for connection in tuple(self._server.server_state.connections):
-            connection.transport.abort()

@@ -6,8 +6,9 @@ import typer
 
 from generator.cli.completion import complete_image
 from generator.cli.conventions import AsJson, Index
-from generator.cli.output import count, short, show_json, show_line, show_table
+from generator.cli.output import count, short, show_json, show_line
 from generator.cli.queries.arguments import DEFAULT
+from generator.cli.table import show_table
 from generator.query.library import Library
 from generator.query.tags import listed
 

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from generator.cli.conventions import AsJson, Index
-from generator.cli.output import count, short, show_json, show_table
+from generator.cli.output import count, short, show_json
 from generator.cli.queries.arguments import DEFAULT, Image
+from generator.cli.table import show_table
 from generator.document import printable
 from generator.errors import ConfigurationError
 from generator.query.library import Library

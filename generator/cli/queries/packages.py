@@ -6,8 +6,9 @@ import typer
 
 from generator.cli.completion import complete_tag
 from generator.cli.conventions import AsJson, Index
-from generator.cli.output import short, show_facts, show_json, show_line, show_table
+from generator.cli.output import short, show_json, show_line
 from generator.cli.queries.arguments import DEFAULT, ImageTag
+from generator.cli.table import show_facts, show_table
 from generator.query.library import Library
 from generator.query.reference import Reference
 from generator.query.resolution import Resolution

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from generator.cli.conventions import AsJson, Index
-from generator.cli.output import show_facts, show_json, show_line
+from generator.cli.output import show_json, show_line
 from generator.cli.queries.arguments import DEFAULT, ImageTag
+from generator.cli.table import show_facts
 from generator.query.library import Library
 from generator.query.reference import Reference
 from generator.query.resolution import Resolution
