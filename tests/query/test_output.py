@@ -55,37 +55,6 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "REVERSE_REGISTRY_INDEX" in done.output or command == "init"
 
 
-@pytest.mark.parametrize("command", ALL, ids=lambda each: each.name)
-def test_the_list_of_commands_says_the_first_of_what_each_says_of_itself(command: Deferred) -> None:
-    shown = " ".join(command.load().help.partition("\n\n")[0].split())
-    assert command.help == shown
-
-
-@pytest.mark.parametrize("words", ["--help", "--version", "complete", "nonsense"])
-def test_what_one_command_needs_is_imported_for_it_alone(words: str) -> None:
-    """So that a shell can wait for an answer: a registry's client, say, takes longer to import than all else to run."""
-    environment = os.environ | (COMPLETING | {"_TYPER_COMPLETE_ARGS": "reverse-registry re"} if words == "complete" else {})
-    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); from generator.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *([words] if words != "complete" else [])],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )
-    *shown, modules = done.stdout.splitlines()
-    assert shown or "No such command 'nonsense'" in done.stderr
-    packages = {name.partition(".")[0] for name in modules.split()}
-    assert "typer" in packages
-    assert not packages & {"jinja2", "jsonschema", "msgspec", "oras", "packageurl", "requests", "rich", "tomlkit", "univers"}
-
-
-def test_a_query_needs_no_client_of_registries(committed: Path) -> None:
-    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); from generator.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "list", "--index", str(committed)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    packages = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
-    assert not packages & {"jinja2", "jsonschema", "oras", "requests", "tomlkit"}
-
-
 @pytest.mark.parametrize(
     ("width", "words"),
     [
@@ -109,7 +78,7 @@ def test_a_terminal_gets_no_line_that_is_wider_than_it_is(committed: Path, words
     shown = on_terminal(*words, "--index", committed, width=width)
     lines = [line for line in shown.splitlines() if "sha256:" not in line and str(committed) not in line]
     assert max(map(len, lines), default=0) <= width
-    in_a_pipe = lone(*words, "--index", committed).stdout
+    in_a_pipe = run(*words, index=committed).output
     assert set(shown.split()) <= {*in_a_pipe.replace(",", "").split(), *in_a_pipe.split()}, "a word was folded"
 
 
