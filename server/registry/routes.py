@@ -89,13 +89,11 @@ class Registry:
         name = request.path_params["name"]
         if _escape.search(request.scope["raw_path"]) or not is_name(name):
             raise RegistryError(400, "NAME_INVALID", "a name is lower-case letters and digits, with . _ - / between")
-        registry = request.query_params.get("ns")
-        if not registry or registry.lower() == self.public_url.partition("://")[2]:
-            located = self.current.index.locate(name)
-        elif not (found := self.current.index.locate_at(registry, name)):
+        registry, index = request.query_params.get("ns", ""), self.current.index
+        is_ours = registry.lower() in ("", self.public_url.partition("://")[2])
+        located = index.locate(name) if is_ours else index.locate_at(registry, name)
+        if not located:
             raise RegistryError(404, "NAME_UNKNOWN", "the index knows nothing of the registry that ns names")
-        else:
-            located = found
         target = Target(name, *located)
         return self.passthrough.with_token(request, target) if self.passthrough else target
 

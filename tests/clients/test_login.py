@@ -11,6 +11,7 @@ from tests.clients.conftest import kubelet
 from tests.clients.https import Https, behind, nginx
 from tests.clients.program import Program, need
 from tests.clients.serving import recorded
+from tests.example import refresh
 from tests.upstream import ExampleUpstream
 
 USER, PASSWORD = "user", "secret"
@@ -129,3 +130,58 @@ def test_node(node: Node, https: Https, reference: str, monkeypatch: pytest.Monk
 def test_a_public_image_needs_no_login(https: Https, credentials: dict[str, str]) -> None:
     need("skopeo")
     Skopeo(environment=credentials)("inspect", f"docker://{https.host}/python:3.13.1")
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[ExampleUpstream]:
+    with ExampleUpstream() as running:
+        running.options.credentials = ("alice", "hers")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def both(
+    upstream: ExampleUpstream, there: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Https]:
+    index = tmp_path_factory.mktemp("index")
+    upstream.options.private = frozenset()
+    (index / "images.toml").write_text(
+        f'upstream = "{upstream.host}/chainguard"\n[images.nginx]\n[images.theirs]\n'
+        f'repository = "{there.repository("python")}"\nsince = "always"\n'
+    )
+    done = refresh(index)
+    assert done.returncode == 0, done.stderr
+    upstream.options.private, there.options.private = PRIVATE, frozenset({"chainguard/python"})
+    with behind(nginx, tmp_path_factory.mktemp("https"), index, REVERSE_REGISTRY_AUTH="passthrough") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ["docker", "podman", "skopeo"])
+def test_another_registry_by_its_own_credentials(
+    name: str,
+    both: Https,
+    upstream: ExampleUpstream,
+    there: ExampleUpstream,
+    docker: Docker,
+    short_path: Path,
+) -> None:
+    """The user is `HOST_PORT/USER`, and what upstream is asked is asked without it."""
+    need(name)
+    reference = f"{both.host}/theirs:3.13.1"
+    environment = {"SSL_CERT_FILE": str(both.authority), "REGISTRY_AUTH_FILE": str(short_path / "auth.json")}
+    clients: dict[str, tuple[Program, list[str]]] = {
+        "docker": (docker, ["pull", reference]),
+        "podman": (
+            dataclasses.replace(Podman.of("podman", short_path), environment=environment),
+            ["pull", reference],
+        ),
+        "skopeo": (Skopeo(environment=environment), ["inspect", f"docker://{reference}"]),
+    }
+    client, pull = clients[name]
+    login = ["login", "--password-stdin", both.host, f"--username={there.host.replace(':', '_')}/alice"]
+    upstream.requests.clear()
+    client.refused(*pull)
+    client.refused(*login, text="wrong")
+    client(*login, text="hers")
+    client(*pull)
+    assert not [request for request in upstream.requests if request.authorization or request.body]
