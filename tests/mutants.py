@@ -5,6 +5,7 @@ A run goes on where the one before it stopped.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -83,19 +84,35 @@ def prepare(package: str) -> Path:
 
 
 def results(folder: Path) -> dict[str, str]:
-    """What became of each change, by its name; of those that were tried."""
+    """What became of each change, by its name; "" where it was not tried yet."""
     found: dict[str, str] = {}
     for path in sorted((folder / "mutants").rglob("*.meta")):
         for name, code in json.loads(path.read_bytes())["exit_code_by_key"].items():
-            if code is not None:
-                found[name] = _STATUS.get(code, f"status {code}")
+            found[name] = "" if code is None else _STATUS.get(code, f"status {code}")
     return found
+
+
+def run(folder: Path, jobs: int, sample: int | None) -> None:
+    """Tries what was not tried yet; of a `sample` what is of it, the same at each run."""
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(jobs)]
+    if sample is None:
+        subprocess.run(command, cwd=folder, check=True)
+        return
+    # It makes the changes before it finds that none has such a name.
+    subprocess.run([*command, "none"], cwd=folder, check=False, capture_output=True)
+    known = results(folder)
+    chosen = sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())[:sample]
+    if untried := [name for name in chosen if not known[name]]:
+        subprocess.run([*command, *untried], cwd=folder, check=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"of {', '.join(TESTS)}; all of them if none")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--sample", type=int, help="so many of each package's changes, by chance, ill-typed ones included"
+    )
     parser.add_argument("--show", action="store_true", help="tell what was found so far, and run nothing")
     wanted = parser.parse_args()
     if unknown := set(wanted.packages) - TESTS.keys():
@@ -103,9 +120,8 @@ def main() -> None:
     for package in wanted.packages or TESTS:
         folder = prepare(package)
         if not wanted.show:
-            command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(wanted.jobs)]
-            subprocess.run(command, cwd=folder, check=True)
-        found = results(folder)
+            run(folder, wanted.jobs, wanted.sample)
+        found = {name: status for name, status in results(folder).items() if status}
         for name, status in found.items():
             if status not in (KILLED, UNTYPED):
                 print(f"  {status}: {name}")
