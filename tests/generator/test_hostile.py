@@ -40,10 +40,10 @@ def predicate(data: bytes, open_: Callable[[bytes, str], Any]) -> None:
 
 # What reads it, and a document that it reads.
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
-    "spdx": (lambda data: read_spdx(data, "what"), json.dumps(spdx_of()).encode()),
-    "cyclonedx": (lambda data: read_cyclonedx(data, "what"), json.dumps(cyclonedx_of()).encode()),
-    "apko": (lambda data: read_apko(data, "what"), json.dumps(apko_of()).encode()),
-    "slsa": (lambda data: read_slsa(data, "what"), json.dumps(provenance(PACKAGES)).encode()),
+    "spdx": (lambda data: read_spdx(data, "what", ""), json.dumps(spdx_of()).encode()),
+    "cyclonedx": (lambda data: read_cyclonedx(data, "what", ""), json.dumps(cyclonedx_of()).encode()),
+    "apko": (lambda data: read_apko(data, "what", ""), json.dumps(apko_of()).encode()),
+    "slsa": (lambda data: read_slsa(data, "what", ""), json.dumps(provenance(PACKAGES)).encode()),
     "statement": (lambda data: predicate(data, open_statement), in_toto(SPDX, spdx_of(), DIGEST).data),
     "envelope": (lambda data: predicate(data, open_dsse), attestation(CYCLONEDX, cyclonedx_of(), DIGEST).data),
     "bundle": (lambda data: predicate(data, open_bundle), bundle(IMAGE_CONFIGURATION, apko_of(), DIGEST).data),

@@ -15,6 +15,6 @@ class _Configuration(Struct, frozen=True):
     contents: _Contents
 
 
-def read_apko(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
+def read_apko(data: bytes, what: str, wanted: str) -> frozenset[Package]:
     """`contents.packages: ["nginx=1.27.4-r2", …]`; all of them are apk's, whatever type is `wanted`."""
     return pins(decode(data, _Configuration, what).contents.packages or ())

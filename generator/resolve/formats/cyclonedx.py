@@ -20,7 +20,7 @@ class _Document(Struct, frozen=True, rename="camel"):
     components: tuple[_Component, ...] | None = None
 
 
-def read_cyclonedx(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
+def read_cyclonedx(data: bytes, what: str, wanted: str) -> frozenset[Package]:
     """Every component however deep, but for those out of scope and what is in them."""
     return purls(_components(decode(data, _Document, what).components), wanted)
 

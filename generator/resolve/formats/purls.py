@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from generator.package.purl import Package, parse_pin, parse_purl
 
 
-def purls(texts: Iterable[str], wanted: str = "") -> frozenset[Package]:
+def purls(texts: Iterable[str], wanted: str) -> frozenset[Package]:
     """The installed packages among package URLs, and whatever is of type `wanted`."""
     return frozenset(package for text in texts if (package := parse_purl(text, wanted)))
 

@@ -20,7 +20,7 @@ class _Provenance(Struct, frozen=True, rename="camel"):
     build_definition: _BuildDefinition
 
 
-def read_slsa(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
+def read_slsa(data: bytes, what: str, wanted: str) -> frozenset[Package]:
     """Packages that `buildDefinition.internalParameters` pins, wherever in it they stand.
 
     Any other parameter looks like a pin too (`run_id=123`), but has not apk's revision (`-r2`) at its end. BuildKit's

@@ -48,7 +48,7 @@ class _Document(Struct, frozen=True, rename="camel"):
     relationships: tuple[_Relationship, ...] | None = None
 
 
-def read_spdx(data: bytes, what: str, wanted: str = "") -> frozenset[Package]:
+def read_spdx(data: bytes, what: str, wanted: str) -> frozenset[Package]:
     """Installed packages alone: images, layers, recipes and upstream sources have purls of other types (or none)."""
     document = decode(data, _Document, what)
     related = document.relationships or ()

@@ -25,7 +25,7 @@ def test_sources_recipes_and_images_with_the_package_s_name_do_not_count() -> No
     ]
     entries = [{"externalRefs": [{"referenceType": "purl", "referenceLocator": purl}]} for purl in purls]
     document = {"spdxVersion": "SPDX-2.3", "packages": [{"name": "nginx", "versionInfo": "release-1.27.4"}, *entries]}
-    installed = read_spdx(json.dumps(document).encode(), "")
+    installed = read_spdx(json.dumps(document).encode(), "", "")
     assert {(package.type, package.version) for package in installed} == {("apk", "1.27.4-r2"), ("generic", "1.99")}
     assert main_package(installed, None, "", ["nginx"]).version == "1.27.4-r2"
 

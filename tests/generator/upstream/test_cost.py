@@ -32,7 +32,7 @@ def upstream() -> Iterator[ExampleUpstream]:
 )
 def test_a_document_of_nothing_but_values_is_refused_before_it_is_decoded(packages: bytes) -> None:
     with pytest.raises(MalformedError, match="are too many to be read"):
-        read_spdx(b'{"spdxVersion":"SPDX-2.3","packages":[' + packages + b"]}", "what")
+        read_spdx(b'{"spdxVersion":"SPDX-2.3","packages":[' + packages + b"]}", "what", "")
 
 
 def test_a_large_document_of_ordinary_packages_is_read() -> None:
@@ -40,7 +40,7 @@ def test_a_large_document_of_ordinary_packages_is_read() -> None:
         b'{"SPDXID":"SPDXRef-1","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:apk/wolfi/a@1-r0"}]}'
     )
     packages = b",".join([package] * 50_000)
-    assert len(read_spdx(b'{"spdxVersion":"SPDX-2.3","packages":[' + packages + b"]}", "what")) == 1
+    assert len(read_spdx(b'{"spdxVersion":"SPDX-2.3","packages":[' + packages + b"]}", "what", "")) == 1
 
 
 def test_a_large_text_full_of_commas_is_no_list() -> None:
