@@ -5,6 +5,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from hypothesis import settings
+
+# A busy machine takes as long as it takes.
+settings.register_profile("reverse-registry", deadline=None)
+settings.load_profile("reverse-registry")
+
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _AUTHORITIES = {"ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "curl_ca_bundle"}
 

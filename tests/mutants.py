@@ -71,7 +71,7 @@ def prepare(package: str) -> Path:
         "also_copy": [".github", "Dockerfile", "Makefile", "README.md", "action.yml", "index"],
         "do_not_mutate_patterns": _WORDS,
         "type_check_command": [*_TYPES, package.partition("/")[0]],
-        "pytest_add_cli_args": ["--timeout=20", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        "pytest_add_cli_args": ["--timeout=30", "--hypothesis-seed=0", "-p", "no:cacheprovider", "-p", "no:xdist"],
         "pytest_add_cli_args_test_selection": [*TESTS[package], *(f"--ignore={path}" for path in _ELSEWHERE)],
         "timeout_constant": 10.0,
         "timeout_multiplier": 2.0,
