@@ -14,7 +14,8 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from tests.clients.conftest import free_port
-from tests.example import HOST, INDEX, NAMES, ROOT, record, refresh
+from tests.command import EVERY_COMMAND, command
+from tests.example import HOST, INDEX, NAMES, ROOT, record
 from tests.upstream import ExampleUpstream
 
 
@@ -43,7 +44,7 @@ def test_the_committed_catalogue_tells_of_the_committed_example(tmp_path: Path) 
 
 def test_refreshing_the_frozen_example_changes_no_byte(tmp_path: Path) -> None:
     index = shutil.copytree(INDEX, tmp_path / "index")
-    assert refresh(index, *NAMES).returncode == 0
+    assert command("refresh", *NAMES, "--index", index).returncode == 0
     assert contents(index) == contents(INDEX)
 
 
@@ -109,5 +110,5 @@ def test_make_run_takes_no_more_than_its_lock_file() -> None:
     modules = {module for module, owners in installed if {*map(canonicalize_name, owners)} <= absent}
     assert {"cryptography", "pytest", "yaml"} <= modules
     blocked = "".join(f"sys.modules[{module!r}] = None; " for module in sorted(modules))
-    code = f"import sys; {blocked}import tests.demo, server.app, generator.cli"
+    code = f"import sys; {blocked}import tests.demo, server.app; {EVERY_COMMAND}"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.command import EVERY_COMMAND
 from tests.example import ROOT
 
 
@@ -47,15 +48,15 @@ def test_no_room_of_the_server_knows_what_is_above_it(floor: int, room: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("module", "foreign"),
+    ("program", "foreign"),
     [
-        ("server.app", ("oras", "requests", "typer", "univers", "jinja2", "httpx")),
-        ("generator.cli", ("starlette", "uvicorn", "aiohttp", "httpx")),
+        ("import server.app", ("oras", "requests", "typer", "univers", "jinja2", "httpx")),
+        (EVERY_COMMAND, ("starlette", "uvicorn", "aiohttp", "httpx")),
     ],
 )
-def test_each_half_runs_without_the_packages_of_the_other(module: str, foreign: tuple[str, ...]) -> None:
+def test_each_half_runs_without_the_packages_of_the_other(program: str, foreign: tuple[str, ...]) -> None:
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in foreign)
-    subprocess.run([sys.executable, "-c", f"import sys; {blocked}import {module}"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", f"import sys; {blocked}{program}"], cwd=ROOT, check=True)
 
 
 def test_the_console_script_says_that_the_generator_is_not_installed() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.processes import daemon, free_port, listens, wait_until
-from tests.example import ROOT, refresh
+from tests.command import command
+from tests.example import ROOT
 from tests.upstream import ExampleUpstream
 
 
@@ -53,6 +54,6 @@ def recorded(folder: Path, upstream: ExampleUpstream, **images: str) -> Path:
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "images.toml").write_text(f'upstream = "{upstream.host}/chainguard"\n' + "".join(tables))
-    done = refresh(folder)
+    done = command("refresh", "--index", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

@@ -12,7 +12,7 @@ from tests.clients.documents import block
 from tests.clients.https import SITE, Https, behind, nginx
 from tests.clients.program import need
 from tests.clients.serving import Served
-from tests.example import refresh
+from tests.command import command
 from tests.upstream import ExampleUpstream
 
 TITLES = ("index/images.toml", "images.toml")
@@ -30,7 +30,7 @@ def index(example_upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("index")
     images = [block("clients.md", title, {"cgr.dev": example_upstream.host}) for title in TITLES]
     (folder / "images.toml").write_text("\n".join(images))
-    done = refresh(folder)
+    done = command("refresh", "--index", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

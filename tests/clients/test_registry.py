@@ -10,7 +10,7 @@ from tests.clients.processes import daemon, free_port, wait_for
 from tests.clients.program import need
 from tests.clients.serving import Serve
 from tests.clients.test_skopeo import assert_identical
-from tests.example import refresh
+from tests.command import command
 from tests.upstream import ExampleUpstream
 
 
@@ -42,7 +42,7 @@ def test_an_image_and_its_attestations_copied_there_are_indexed_and_pulled(
     (tmp_path / "images.toml").write_text(
         f'upstream = "{docker_registry}/mirror"\n[images.python]\ntracks = ["latest"]\n'
     )
-    done = refresh(tmp_path)
+    done = command("refresh", "--index", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     served = serve(tmp_path)
     reference = f"docker://{served.host}/python:3.13"

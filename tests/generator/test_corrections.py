@@ -1,7 +1,6 @@
 """A version that was wrong or unknown is put right at the next refresh; nothing that was ever given is taken away."""
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from generator.check import Revision, check
 from generator.record.index import Settings
-from tests.example import refresh as run_command
+from tests.command import command as run
 from tests.generator.conftest import Index
 from tests.upstream import Answer, Build, ExampleUpstream, Fault, Package
 
@@ -181,13 +180,13 @@ def test_a_correction_is_told_by_refresh_the_page_and_the_commit(index: Index) -
     commit(index)
     index.images += 'package = "engine"\n'
     index.write_images()
-    said = run_command(index.folder).stdout
+    said = run("refresh", "--index", index.folder).stdout
     assert "demo: 1 build of 1.0-r0: corrected to 2.0-r0" in said
     assert "1 version corrected" in said
     page = (index.folder / "demo" / "README.md").read_text()
     assert f"| `{UNIQUE}` |" in page
     assert "its build is of 2" in page
-    subprocess.run([sys.executable, "-m", "generator", "publish", "--no-push", "--index", index.folder], check=True)
+    assert run("publish", "--no-push", "--index", index.folder).returncode == 0
     message = subprocess.check_output(["git", "log", "-1", "--format=%B"], cwd=index.folder, text=True)
     assert message == "1 correction\n\ndemo: 1 build of 1.0-r0 corrected to 2.0-r0\n\n"
 

@@ -1,7 +1,5 @@
 """`check --upstream` records as gone what the upstream misses twice, a day apart; it may come back."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from generator.check import Revision, check
 from generator.images import load
 from generator.refresh.presence import Presence, check_presence
-from tests.example import ROOT
+from tests.command import command
 from tests.generator.conftest import QUICK, Index
 from tests.generator.test_corrections import commit, problems
 from tests.upstream import Answer, ExampleUpstream, Fault
@@ -131,8 +129,7 @@ def test_an_image_that_the_registry_promises_to_keep_is_not_asked_about(
 
 def test_the_command_says_what_it_found(known: Index, upstream: ExampleUpstream) -> None:
     answer(upstream, NEWEST, 404)
-    command = [sys.executable, "-m", "generator", "check", "--upstream", "--sample", "50", "--index", str(known.folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = command("check", "--upstream", "--sample", 50, "--index", known.folder)
     assert done.returncode == 0
     assert f"nginx: {NEWEST} is missed upstream" in done.stdout
     assert "10 builds asked for, 0 gone" in done.stdout

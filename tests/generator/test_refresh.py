@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pytest
 
 from generator.errors import BrokenIndexError, StorageError
 from generator.refresh import Outcome
-from tests.example import refresh as run_command
+from tests.command import Done
+from tests.command import command as run
 from tests.generator.conftest import Index
 from tests.upstream import Build, ExampleUpstream, Package
 from tests.upstream.images import NGINX, NGINX_REBUILT, nginx
@@ -24,9 +24,9 @@ def small(version: str, created: str, image: str = "small") -> Build:
     return Build(image, version, datetime.fromisoformat(created), (Package(image, version),))
 
 
-def command(index: Index, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(index: Index, *arguments: str) -> Done:
     index.write_images()
-    return run_command(index.folder, *arguments)
+    return run("refresh", *arguments, "--index", index.folder)
 
 
 def test_first_run_records_every_build_of_the_history(nginx: Index) -> None:
@@ -231,7 +231,7 @@ def test_a_mistake_in_images_toml_is_one_line_and_nothing_is_written(nginx: Inde
 
 
 def test_no_images_toml_is_one_line(tmp_path: Path) -> None:
-    done = run_command(tmp_path / "nowhere")
+    done = run("refresh", "--index", tmp_path / "nowhere")
     assert done.returncode == 2
     assert "there is no such file" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,9 +1,6 @@
 """An upstream that means harm, refreshed for real: nothing of what it says acts on anybody anywhere."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.example import ROOT
+from tests.command import Done, command
 from tests.hostile.texts import LINES, WORDS, acting, coded, is_command
 from tests.publish.repository import git
 from tests.query.test_output import on_terminal
@@ -64,14 +61,12 @@ class Refreshed:
         return [build["digest"] for build in index["builds"]]
 
     def ask(self, *words: str) -> str:
-        return cli(self.folder, *words).stdout
+        done = cli(self.folder, *words)
+        return done.stdout + done.stderr
 
 
-def cli(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "generator", *words, "--index", str(folder)]
-    both = subprocess.STDOUT
-    env = os.environ | environment
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=both, text=True, cwd=ROOT, env=env, check=False)
+def cli(folder: Path, *words: str, **environment: str) -> Done:
+    return command(*words, "--index", folder, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +98,7 @@ def refreshed(upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactor
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     steps = [cli(folder, *words, **environment) for words in (("refresh",), ("check",), ("publish", "--no-push"))]
     assert [step.returncode for step in steps] == [1, 0, 0]
-    return Refreshed(folder, "".join(step.stdout for step in steps), summary.read_text())
+    return Refreshed(folder, "".join(step.stdout + step.stderr for step in steps), summary.read_text())
 
 
 def test_a_log_holds_no_command_but_the_errors_meant(refreshed: Refreshed) -> None:

@@ -1,10 +1,9 @@
 """git and the generator, as commands run in a clone."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.example import ROOT
+from tests.command import Done, command
 
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
 
@@ -14,6 +13,5 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "generator", *arguments, "--index", str(folder / "index")]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def cli(folder: Path, *arguments: str) -> Done:
+    return command(*arguments, "--index", folder / "index")

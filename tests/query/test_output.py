@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from generator.cli import app
+from tests.command import command
 from tests.example import ROOT
 from tests.query.made import Made, build, edit, run
+from tests.upstream import ExampleUpstream, Options
 
 WRITERS = ("init", "add", "remove", "refresh", "publish")
 QUERIES = ("check", "list", "resolve", "packages", "diff", "log", "search")
@@ -23,8 +25,8 @@ def on_terminal(*words: object, width: int = 100) -> str:
     """What a command shows on a terminal, colours taken off."""
     leader, follower = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(width)}
-    command = [sys.executable, "-m", "generator", *map(str, words)]
-    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment, cwd=ROOT) as process:
+    program = [sys.executable, "-m", "generator", *map(str, words)]
+    with subprocess.Popen(program, stdout=follower, stderr=follower, env=environment, cwd=ROOT) as process:
         os.close(follower)
         shown = b""
         while chunk := _read(leader):
@@ -41,18 +43,13 @@ def _read(leader: int) -> bytes:
         return b""  # Linux ends a terminal so
 
 
-def lone(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "generator", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    done = run(command, "--help")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    done = run(name, "--help")
     assert done.exit_code == 0
-    assert done.output == run(command, "-h").output
-    assert ("--json" in done.output) == (command in QUERIES)
-    assert "REVERSE_REGISTRY_INDEX" in done.output or command == "init"
+    assert done.output == run(name, "-h").output
+    assert ("--json" in done.output) == (name in QUERIES)
+    assert "REVERSE_REGISTRY_INDEX" in done.output or name == "init"
 
 
 @pytest.mark.parametrize(
@@ -82,10 +79,10 @@ def test_a_terminal_gets_no_line_that_is_wider_than_it_is(committed: Path, words
     assert set(shown.split()) <= {*in_a_pipe.replace(",", "").split(), *in_a_pipe.split()}, "a word was folded"
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_help_fits_and_folds_no_word(command: str, width: int) -> None:
-    words = [*command.split(), "--help"]
+def test_help_fits_and_folds_no_word(name: str, width: int) -> None:
+    words = [*name.split(), "--help"]
     shown, wide = (CliRunner().invoke(app, words, terminal_width=each).output for each in (width, 500))
     assert max(map(len, shown.splitlines())) <= width
     assert not re.search(r"<\w+>", shown)
@@ -95,7 +92,7 @@ def test_help_fits_and_folds_no_word(command: str, width: int) -> None:
 
 
 def test_a_pipe_gets_every_row_on_one_line(committed: Path) -> None:
-    rows = lone("search", "libssl3", "--all", "--index", committed).stdout.splitlines()
+    rows = command("search", "libssl3", "--all", "--index", committed).stdout.splitlines()
     assert len(rows) == 1 + 21 + 1
     assert all(row == row.rstrip() for row in rows)
 
@@ -103,7 +100,7 @@ def test_a_pipe_gets_every_row_on_one_line(committed: Path) -> None:
 def test_a_program_gets_plain_ascii(made: Made) -> None:
     made.image("demo", [(build("1.0-r0", "2026-01-01"), [])])
     edit(made.folder / "demo/index.json", lambda document: document["builds"][0].update(version="1\x9b31m\u202e"))
-    shown = lone("packages", "demo:latest", "--json", "--index", made.folder).stdout
+    shown = command("packages", "demo:latest", "--json", "--index", made.folder).stdout
     assert shown.isascii()
     assert json.loads(shown)["build"]["version"] == "1\x9b31m\u202e"
 
@@ -117,37 +114,37 @@ def test_what_others_wrote_does_not_act_on_a_terminal(made: Made) -> None:
 
 
 def test_an_error_is_one_line_on_standard_error_and_code_2(committed: Path) -> None:
-    done = lone("resolve", "example/nginx:1.27.9", "--index", committed)
+    done = command("resolve", "example/nginx:1.27.9", "--index", committed)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("reverse-registry: example/nginx has no tag 1.27.9; the closest: 1.27.4")
-    assert lone("search", "xz", "--index", committed / "nowhere").returncode == 2
+    assert command("search", "xz", "--index", committed / "nowhere").returncode == 2
 
 
 def test_every_command_takes_the_index_from_the_environment(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVERSE_REGISTRY_INDEX", str(committed))
     for words in (["check"], ["list"], ["resolve", "example/nginx:1"], ["search", "libssl3"], ["log", "example/nginx"]):
-        done = lone(*words)
+        done = command(*words)
         assert (done.returncode, done.stderr) == (0, ""), words
-    assert "sha256:" in lone("resolve", "example/nginx:1").stdout
+    assert "sha256:" in command("resolve", "example/nginx:1").stdout
 
 
 def test_the_version_is_told_in_one_line() -> None:
-    assert re.fullmatch(r"reverse-registry \S+\n", lone("-V").stdout)
-    assert lone("-V").stdout == lone("--version").stdout
+    assert re.fullmatch(r"reverse-registry \S+\n", command("-V").stdout)
+    assert command("-V").stdout == command("--version").stdout
 
 
 def test_colours_are_left_out_where_they_are_not_wanted(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     for words in (("list",), ("search", "libssl3"), ("log", "example/nginx")):
-        assert not re.search(r"\x1b\[(?:3|4|9|10)\d", lone(*words, "--index", committed).stdout)
-    assert "\x1b" not in lone("list", "--index", committed).stdout
+        assert not re.search(r"\x1b\[(?:3|4|9|10)\d", command(*words, "--index", committed).stdout)
+    assert "\x1b" not in command("list", "--index", committed).stdout
 
 
 @pytest.mark.parametrize("words", [("log", "example/nginx"), ("search", "libssl3", "--all"), ("list", "example/nginx")])
 def test_whoever_reads_may_stop_reading(committed: Path, words: tuple[str, ...]) -> None:
     """`| head -1`: no traceback, and the exit code of a tool that the signal ended."""
-    command = [sys.executable, "-m", "generator", *words, "--index", str(committed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+    program = [sys.executable, "-m", "generator", *words, "--index", str(committed)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
@@ -172,18 +169,20 @@ def test_a_shell_completes_commands_images_and_tags(committed: Path, words: str,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         "REVERSE_REGISTRY_INDEX": str(committed),
     }
-    command = [Path(sys.executable).parent / "reverse-registry"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    program = [Path(sys.executable).parent / "reverse-registry"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert [line.split("\t")[0] for line in done.stdout.splitlines() if line] == offered, done.stderr
 
 
 def test_a_refresh_ends_with_what_failed_and_why(made: Made) -> None:
-    for name in ("first", "second"):
-        made.toml.write_text(f'{made.toml.read_text()}[images.{name}]\nrepository = "localhost:1/{name}"\n')
-    *_, headline, first, second = run("refresh", index=made.folder).output.splitlines()
+    with ExampleUpstream(Options(private=frozenset({"first", "second"}), credentials=("me", "secret"))) as upstream:
+        for name in ("first", "second"):
+            made.toml.write_text(f'{made.toml.read_text()}[images.{name}]\nrepository = "{upstream.host}/{name}"\n')
+        *_, headline, first, second = run("refresh", index=made.folder).output.splitlines()
     assert headline == "0 new builds in 0 images, 0 unchanged, 2 failed (first, second)"
-    assert first.startswith("  first: localhost:1/first: tag latest: ")
-    assert second.startswith("  second: localhost:1/second: tag latest: ")
+    assert first.startswith(f"  first: {upstream.host}/first: ")
+    assert second.startswith(f"  second: {upstream.host}/second: ")
+    assert "refused" in first
 
 
 def test_a_refresh_of_what_is_not_in_images_toml_names_what_is_near(made: Made) -> None:
