@@ -17,7 +17,7 @@ FOLDER = ROOT / "mutants"
 
 _REFRESHES = ("refresh", "history", "corrections", "presence", "nothing_new", "packages", "refused", "hostile_files")
 TESTS = {
-    "generator/query": ["tests/query", "tests/generator/test_versions.py"],
+    "generator/query": ["tests/query"],
     "generator/record": [
         "tests/query",
         "tests/check",
