@@ -21,7 +21,8 @@ TESTS = {
     "generator/record": [
         "tests/query",
         "tests/check",
-        *(f"tests/generator/test_{name}.py" for name in (*_REFRESHES, "tags", "versions", "schema", "record", "pages")),
+        "tests/generator/record",
+        *(f"tests/generator/test_{name}.py" for name in (*_REFRESHES, "tags", "versions", "schema", "pages")),
     ],
     "generator/resolve": [
         "tests/generator/resolve",
