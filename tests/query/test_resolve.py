@@ -294,6 +294,7 @@ def test_a_registry_is_told_from_the_first_part_of_a_name_as_docker_does(asked: 
 
 def test_a_digest_alone_names_neither_registry_nor_image_nor_tag() -> None:
     assert Reference.parse("sha256:AB") == Reference("", "", "", "sha256:ab")
+    assert Reference.parse("demo:1@sha256:AB") == Reference("", "demo", "", "sha256:ab")
 
 
 def test_what_is_known_is_counted_only_where_it_is_more_than_is_shown(made: Made) -> None:

@@ -154,15 +154,15 @@ def test_what_is_no_version_is_only_ever_itself(sign: str, found: bool) -> None:
 
 def test_packages_of_any_namespace_are_compared_by_their_type(made: Made) -> None:
     """A namespace may have several parts, as purls of Go have."""
-    versions = ("1.9-r0", "1.10-r0", "nightly")
+    versions = ("9.0-1", "1:1.0-1", "nightly")
     made.image(
         "demo",
-        [(build(f"{n}.0-r0", f"2026-01-0{n}"), [f"apk/wolfi/os/xz@{xz}"]) for n, xz in enumerate(versions, 1)],
+        [(build(f"{n}.0-r0", f"2026-01-0{n}"), [f"deb/debian/sid/xz@{xz}"]) for n, xz in enumerate(versions, 1)],
     )
-    found = ask("search", "xz", "--version", ">1.9-r0", index=made.folder)["matches"]
-    assert [each["package"]["version"] for each in found] == ["1.10-r0"]
-    assert run("search", "xz", "--version", "9", index=made.folder).output == (
-        "no build has xz 9; the index has 1.10-r0, 1.9-r0, nightly\n"
+    found = ask("search", "xz", "--version", ">9.0-1", index=made.folder)["matches"]
+    assert [each["package"]["version"] for each in found] == ["1:1.0-1"]
+    assert run("search", "xz", "--version", "7", index=made.folder).output == (
+        "no build has xz 7; the index has 1:1.0-1, 9.0-1, nightly\n"
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from generator.errors import TransientError
 from tests.generator.attaching import (
     BUNDLE,
     CYCLONEDX_JSON,
@@ -17,7 +18,7 @@ from tests.generator.attaching import (
     in_toto,
     spdx_of,
 )
-from tests.upstream import Content, blob, manifest
+from tests.upstream import Answer, Content, Fault, blob, manifest
 from tests.upstream.attestation import envelope, statement
 from tests.upstream.oci import INDEX, LAYER, serialise
 from tests.upstream.sbom import SPDX
@@ -149,3 +150,14 @@ def test_of_many_alike_the_same_are_looked_at_in_whatever_order_they_are_listed(
         asked = {request.target for request in demo.upstream.requests.matching("/manifests/sha256:")}
         found.add((build.sbom, frozenset(asked)))
     assert len(found) == 1
+
+
+def test_a_referrer_that_cannot_be_read_for_now_is_not_passed_over_whatever_else_is_wrong(demo: Demo) -> None:
+    missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
+    there = [demo.refer(CHILD, [LAYERS["spdx"]], SPDX_JSON, number=str(number)) for number in range(3)]
+    later = max(there, key=lambda each: each.digest)
+    assert missing.digest < later.digest, "the order in which they are looked at"
+    fall_back(demo, CHILD, listed(missing, *there, annotations=None))
+    demo.upstream.inject(Fault(Answer(503), path=later.digest, times=None))
+    with pytest.raises(TransientError, match="503"):
+        demo.learned(IMAGE.top())
