@@ -158,6 +158,25 @@ def test_a_signed_bundle_among_referrers_is_found(index: Index, sigstore: Sigsto
     assert (found.version, found.sbom.kind, found.sbom.verified) == ("7.4.2-r0", "referrer", True)
 
 
+@pytest.mark.parametrize("wrapping", ["envelope", "bundle"])
+@pytest.mark.parametrize("media_type", ["", "application/json"])
+def test_what_is_signed_is_found_in_a_referrer_whose_layer_does_not_say_how(
+    index: Index, sigstore: Sigstore, wrapping: str, media_type: str
+) -> None:
+    build = redis(sigstore)
+    index.upstream.push(build, "latest")
+    attach(index.upstream, build)
+    (image, _), _ = build.platforms
+    signed = sigstore.sign(statement(SPDX, sbom(), image.digest), at=AT)
+    layer = signed.bundle() if wrapping == "bundle" else signed.layer(SPDX)
+    layer = replace(layer, media_type=media_type or layer.media_type)
+    config = blob({}, "application/vnd.oci.empty.v1+json")
+    index.upstream.store("redis").push(manifest(config, [layer], artifact_type="somebody/sbom", subject=image))
+    found = recorded(index)
+    assert found.sbom is not None
+    assert (found.version, found.sbom.kind, found.sbom.identity) == ("7.4.2-r0", "referrer", IDENTITY)
+
+
 def test_a_build_that_nobody_signed_for_is_served_by_its_digest_and_track_alone(index: Index) -> None:
     index.upstream.push(Build("redis", "7.4.2-r0", AT, PACKAGES), "latest")
     recorded(index)

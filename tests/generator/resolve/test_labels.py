@@ -9,7 +9,7 @@ from tests.generator.attaching import (
     spdx_with,
     unclear,
 )
-from tests.upstream import attestation, blob, index, manifest
+from tests.upstream import Package, attestation, blob, index, manifest
 from tests.upstream.oci import CONFIG
 from tests.upstream.sbom import SPDX
 
@@ -73,3 +73,45 @@ def test_a_label_is_believed_where_the_title_is_this_image_s(demo: Demo, title: 
     demo.att(image.child().digest, attestation(SPDX, spdx_of(), image.child().digest))
     build = demo.learned(image.top()).build
     assert (build.version, build.label) == (version, "glibc" if title == "demo" else None)
+
+
+def test_what_the_version_was_read_from_is_named(demo: Demo) -> None:
+    """The configuration that has the label, or the index that has the annotation."""
+    image = ExampleImage(labels={VERSION_LABEL: " 2.4.1 "})
+    build = demo.learned(image.top(), version_label=VERSION_LABEL).build
+    assert (build.version, build.sbom and build.sbom.digest) == ("2.4.1", image.child().children[0].digest)
+    annotated = index([CHILD], {VERSION_LABEL: " 2.4.1\t"})
+    build = demo.learned(annotated, version_label=VERSION_LABEL).build
+    assert (build.version, build.sbom and build.sbom.digest) == ("2.4.1", annotated.digest)
+
+
+def test_a_label_gives_a_version_to_what_an_sbom_lists(demo: Demo) -> None:
+    """The SBOM names packages, none of which fits."""
+    labels = {
+        VERSION_LABEL: "2.4.1",
+        "dev.chainguard.package.main": "nothing-like-it",
+        "dev.chainguard.image.title": "demo",
+    }
+    image = ExampleImage(labels=labels)
+    other = spdx_of((Package("glibc", "2.41-r0"), Package("zlib", "1-r0")))
+    demo.att(image.child().digest, attestation(SPDX, other, image.child().digest))
+    learned = demo.learned(image.top(), version_label=VERSION_LABEL)
+    assert (learned.build.version, learned.build.label) == ("2.4.1", "nothing-like-it")
+    assert learned.build.sbom
+    assert learned.build.sbom.kind == "label"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("main build", "says 'main build', which is no version"), ("", "is not set")]
+)
+def test_a_label_without_a_version_leaves_what_was_known_and_says_so(demo: Demo, text: str, what: str) -> None:
+    image = ExampleImage(labels={VERSION_LABEL: text})
+    other = spdx_of((Package("demo-a", "1-r0"), Package("demo-b", "2-r0")))
+    demo.att(image.child().digest, attestation(SPDX, other, image.child().digest))
+    learned = demo.learned(image.top(), version_label=VERSION_LABEL)
+    fits = "no installed package fits the image's name 'demo'"
+    assert unclear(learned) == f"{fits}; the label {VERSION_LABEL} states no version"
+    assert learned.build.unknown
+    assert learned.build.unknown.candidates == ("apk/wolfi/demo-a@1-r0", "apk/wolfi/demo-b@2-r0")
+    assert learned.reason.endswith(f"; the label {VERSION_LABEL} {what}")
+    assert set(learned.packages or ()) == {"apk/wolfi/demo-a@1-r0", "apk/wolfi/demo-b@2-r0"}

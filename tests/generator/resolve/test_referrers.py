@@ -161,3 +161,42 @@ def test_a_referrer_that_cannot_be_read_for_now_is_not_passed_over_whatever_else
     demo.upstream.inject(Fault(Answer(503), path=later.digest, times=None))
     with pytest.raises(TransientError, match="503"):
         demo.learned(IMAGE.top())
+
+
+@pytest.mark.parametrize(
+    ("likelier", "other"),
+    [
+        ("APPLICATION/VND.SOMEBODY.SBOM", "somebody"),
+        ("somebody/x-CycloneDX", "somebody"),
+        ("somebody/SPDX", None),
+        ("somebody/bom", "application/vnd.oci.empty.v1+json"),
+        (None, "somebody"),
+        ("", "somebody"),
+        ("application/vnd.OCI.empty.v1+json", "somebody"),
+        ("application/vnd.in-toto+json", "somebody/sbom"),
+        (SPDX_JSON, "application/vnd.in-toto+json"),
+    ],
+)
+def test_of_more_than_are_looked_at_those_are_whose_type_promises_more(
+    demo: Demo, likelier: str | None, other: str | None
+) -> None:
+    """Sixteen are; where they would be taken by their digests, not each of these few would be among them."""
+    others = [demo.refer(CHILD, [blob(bytes([number]), LAYER)], "", number=str(number)) for number in range(40)]
+    few = [demo.refer(CHILD, [blob(bytes([number]), LAYER)], "", few=str(number)) for number in range(8)]
+    listing = [
+        *listed(*others, artifactType=other, annotations={}).document["manifests"],
+        *listed(*few, artifactType=likelier, annotations={}).document["manifests"],
+    ]
+    fall_back(demo, CHILD, Content(INDEX, serialise({"schemaVersion": 2, "mediaType": INDEX, "manifests": listing})))
+    demo.learned(IMAGE.top())
+    asked = {request.path.rpartition("/")[2] for request in demo.upstream.requests.matching("/manifests/sha256:")}
+    assert {each.digest for each in few} <= asked
+    assert len({each.digest for each in others} & asked) == 8
+
+
+@pytest.mark.parametrize("type_", ["Application/VND.CNCF.Notary.SIGNATURE", "x.SIG.y", "x+Sig"])
+def test_a_signature_is_told_in_either_case(demo: Demo, type_: str) -> None:
+    signature = demo.refer(CHILD, [blob({}, "application/json")], type_)
+    fall_back(demo, CHILD, listed(signature))
+    demo.learned(IMAGE.top())
+    assert demo.upstream.requests.count(signature.digest) == 0

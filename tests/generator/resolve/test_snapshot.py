@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from generator.errors import MalformedError
+from generator.errors import MalformedError, TransientError
 from tests.generator.attaching import (
     EMPTY,
     PACKAGES,
@@ -15,7 +15,7 @@ from tests.generator.attaching import (
     spdx_layer,
     spdx_of,
 )
-from tests.upstream import Content, attestation, blob, index, manifest
+from tests.upstream import Answer, Content, Fault, attestation, blob, index, manifest
 from tests.upstream.attestation import IN_TOTO, statement
 from tests.upstream.oci import LAYER, MANIFEST
 from tests.upstream.sbom import SPDX
@@ -73,3 +73,48 @@ def test_attachments_of_a_sha512_subject_are_found(demo: Demo) -> None:
     learned = demo.learned(top)
     assert learned.build.version == VERSION
     assert learned.build.platforms == {"linux/amd64": child.digest}
+
+
+def test_an_entry_that_cannot_be_read_is_no_platform(demo: Demo) -> None:
+    lost = replace(IMAGE.child("arm64"), platform={}, children=())
+    top = index([CHILD, lost])
+    demo.att(CHILD.digest, attestation(SPDX, spdx_of(), CHILD.digest))
+    demo.upstream.inject(Fault(Answer(404), path=f"/manifests/{lost.digest}", times=None))
+    build = demo.learned(top).build
+    assert (build.version, build.platforms) == (VERSION, {"linux/amd64": CHILD.digest})
+
+
+def test_an_entry_that_cannot_be_read_for_now_is_waited_for(demo: Demo) -> None:
+    lost = replace(IMAGE.child("arm64"), platform={})
+    demo.upstream.inject(Fault(Answer(503), path=f"/manifests/{lost.digest}", times=None))
+    with pytest.raises(TransientError, match="503"):
+        demo.learned(index([CHILD, lost]))
+
+
+@pytest.mark.parametrize(("count", "is_found"), [(15, True), (16, False)])
+def test_so_many_entries_without_a_platform_are_opened(demo: Demo, count: int, is_found: bool) -> None:
+    artifacts = [manifest(EMPTY, [blob(bytes([number]), LAYER)]) for number in range(count)]
+    last = replace(IMAGE.child("arm64"), platform={})
+    platforms = demo.learned(index([CHILD, *artifacts, last])).build.platforms
+    assert ("linux/arm64" in platforms) == is_found
+    assert platforms["linux/amd64"] == CHILD.digest
+
+
+@pytest.mark.parametrize(("count", "is_found"), [(15, True), (16, False)])
+def test_so_many_indexes_inside_the_index_are_opened(demo: Demo, count: int, is_found: bool) -> None:
+    inner = [
+        index([replace(CHILD, platform={"os": "unknown", "architecture": str(number)})]) for number in range(count)
+    ]
+    platforms = demo.learned(index([CHILD, *inner, index([IMAGE.child("arm64")])])).build.platforms
+    assert ("linux/arm64" in platforms) == is_found
+
+
+def test_a_platform_of_no_known_system_is_none(demo: Demo) -> None:
+    odd = replace(IMAGE.child("arm64"), platform={"os": "unknown", "architecture": "unknown"})
+    assert demo.learned(index([CHILD, odd])).build.platforms == {"linux/amd64": CHILD.digest}
+
+
+def test_what_an_entry_says_of_its_platform_goes_before_the_configuration_of_another(demo: Demo) -> None:
+    stated, silent = IMAGE.child(), replace(ExampleImage(labels={"a": "b"}).child(), platform={})
+    build = demo.learned(index([silent, stated])).build
+    assert build.platforms == {"linux/amd64": stated.digest}
