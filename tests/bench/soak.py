@@ -71,12 +71,13 @@ class Soaked:
         return last / first
 
 
-async def soak(traffic: Traffic, seconds: float) -> list[Sample]:
+async def soak(traffic: Traffic, seconds: float, visits: int, reload_every: float) -> list[Sample]:
+    """For so many seconds, and longer where there have not been so many visits."""
     began = time.monotonic()
     samples: list[Sample] = []
 
     def is_over() -> bool:
-        return time.monotonic() - began > seconds
+        return time.monotonic() - began > seconds and traffic.visits.total() >= visits
 
     async def watch() -> None:
         while not is_over():
@@ -87,7 +88,7 @@ async def soak(traffic: Traffic, seconds: float) -> list[Sample]:
     async def reload() -> None:
         number = 0
         while not is_over():
-            await asyncio.sleep(RELOAD_EVERY)
+            await asyncio.sleep(reload_every)
             await traffic.reload(number, broken=number % 3 == 2)
             number += 1
 
@@ -95,7 +96,7 @@ async def soak(traffic: Traffic, seconds: float) -> list[Sample]:
     return samples
 
 
-def run(seconds: float) -> Soaked:
+def run(seconds: float, rate: float = RATE, reload_every: float = RELOAD_EVERY, *, visits: int = 0) -> Soaked:
     with (
         tempfile.TemporaryDirectory() as folder,
         ExampleUpstream(Options(redirect_blobs=False)) as upstream,
@@ -104,8 +105,8 @@ def run(seconds: float) -> Soaked:
         upstream.inject(*FAULTS)
         with server(index, core=None, logs=True) as worker:
             before = Sample.of(worker, time.monotonic())
-            traffic = Traffic(worker, upstream, index, RATE, is_away=True)
-            samples = asyncio.run(soak(traffic, seconds))
+            traffic = Traffic(worker, upstream, index, rate, is_away=True)
+            samples = asyncio.run(soak(traffic, seconds, visits, reload_every))
             time.sleep(IDLE)
             return Soaked(traffic, samples, (before, Sample.of(worker, time.monotonic())))
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import uvicorn
 
 from server.app import Server
 from server.settings import Settings
+from server.upstream.proxy import trusted
 from tests.upstream import ExampleUpstream, Options
+from tests.upstream.repository import Repository
 
 Document = dict[str, Any]
 Serve = Callable[..., httpx.Client]
@@ -32,7 +35,7 @@ def example() -> Iterator[ExampleUpstream]:
 @pytest.fixture
 def upstream(example: ExampleUpstream) -> Iterator[ExampleUpstream]:
     """The example upstream, as if just started."""
-    held = {name: deepcopy(vars(store)) for name, store in example.repositories.items()}
+    held = {name: _content(store) for name, store in example.repositories.items()}
     example.requests.clear()
     yield example
     example.faults.clear()
@@ -42,6 +45,24 @@ def upstream(example: ExampleUpstream) -> Iterator[ExampleUpstream]:
             vars(example.repositories[name]).update(held[name])
         else:
             del example.repositories[name]
+
+
+def _content(store: Repository) -> dict[str, Any]:
+    """What changes when something is pushed; contents themselves never do."""
+    moves = {tag: list(records) for tag, records in store.moves.items()}
+    return {"blobs": dict(store.blobs), "manifests": dict(store.manifests), "tags": dict(store.tags), "moves": moves}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities() -> Iterator[None]:
+    """The certificate authorities of all servers, read once: it takes longer than most of what a server is asked."""
+    read = cache(lambda *_: trusted())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "server.upstream.client.trusted",
+            lambda: read(os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("SSL_CERT_FILE")),
+        )
+        yield
 
 
 @pytest.fixture
@@ -83,7 +104,9 @@ def serve(index: Path, loop: asyncio.AbstractEventLoop) -> Iterator[Serve]:
             server = asyncio.run_coroutine_threadsafe(up(Settings(**{"index": str(index), **settings})), loop).result()
             stack.callback(lambda: asyncio.run_coroutine_threadsafe(down(server), loop).result())
             port = server.servers[0].sockets[0].getsockname()[1]
-            return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20))
+            # Without TLS there is nothing to verify, and reading the authorities takes longer than most tests.
+            client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False)
+            return stack.enter_context(client)
 
         yield start
 

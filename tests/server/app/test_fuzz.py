@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.upstream import ExampleUpstream
 
-REQUESTS = int(os.environ.get("REVERSE_REGISTRY_FUZZ", "20000"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "3000"))
 LARGEST = 1_000_000
 
 METHODS = st.sampled_from(
@@ -34,7 +34,15 @@ NAMED = st.sampled_from(["nginx", "nginx", "postgres", "python", "x/y", "NGINX",
 ENDPOINTS = st.sampled_from(["manifests", "blobs", "referrers", "tags", "uploads"])
 REFERENCES = st.one_of(DIGESTS, st.sampled_from(["latest", "1.27.4", "1.27.3", "list", "9.9"]), SEGMENTS)
 KNOWN = st.tuples(NAMED, ENDPOINTS, REFERENCES).map(lambda parts: "/v2/" + "/".join(parts))
-PATHS = st.one_of(KNOWN, KNOWN, st.lists(SEGMENTS, max_size=6).map(lambda parts: "/" + "/".join(parts)))
+SOUND = st.sampled_from(
+    """
+    /metrics /healthz /readyz / /nginx /index/index.json /index/nginx/index.json /v2 /v2/ /v2/_catalog
+    /v2/nginx/tags/list /v2/x/y/tags/list /v2/nginx/manifests/1.27.4 /v2/nginx/manifests/latest
+    /v2/chainguard/nginx/manifests/1.27.3
+    /v2/postgres/manifests/latest /v2/nginx/manifests/9.9
+    """.split()  # noqa: SIM905
+)
+PATHS = st.one_of(SOUND, KNOWN, KNOWN, st.lists(SEGMENTS, max_size=6).map(lambda parts: "/" + "/".join(parts)))
 QUERIES = st.one_of(
     st.sampled_from(
         ["", "?n=1", "?n=-1", "?n=99999999999999", "?last=%ff", "?artifactType=x", "?&&=", "?q=nginx", "?page=9"]
