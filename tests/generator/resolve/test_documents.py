@@ -11,6 +11,7 @@ from tests.generator.attaching import (
     SPDX_JSON,
     Demo,
     ExampleImage,
+    apko_of,
     buildkit,
     cyclonedx_of,
     in_toto,
@@ -20,7 +21,7 @@ from tests.generator.attaching import (
     unclear,
 )
 from tests.upstream import Content, Package, attestation, blob
-from tests.upstream.attestation import DSSE, PROVENANCE, envelope, provenance, statement
+from tests.upstream.attestation import DSSE, IMAGE_CONFIGURATION, IN_TOTO, PROVENANCE, envelope, provenance, statement
 from tests.upstream.oci import Document
 from tests.upstream.sbom import SPDX
 
@@ -145,3 +146,50 @@ def test_copies_of_an_attestation_are_read_a_bounded_number_of_times(demo: Demo)
     demo.att(CHILD.digest, *copies)
     assert demo.learned(IMAGE.top()).build.version == VERSION
     assert demo.downloads() <= 20
+
+
+def others(*packages: tuple[Package, ...]) -> list[Content]:
+    """Attestations of apko configurations, which name versions where no SBOM does."""
+    return [attestation(IMAGE_CONFIGURATION, apko_of(each), CHILD.digest) for each in packages]
+
+
+def test_of_what_merely_names_versions_all_in_one_place_are_read(demo: Demo) -> None:
+    demo.att(CHILD.digest, *others(PACKAGES, OTHER))
+    assert unclear(demo.learned(IMAGE.top())) == "the SBOMs of the build disagree about its version"
+
+
+def test_one_that_fits_is_enough_and_so_many_are_read(demo: Demo) -> None:
+    glibc = [(Package("glibc", f"2.{number}-r0"),) for number in range(20)]
+    demo.att(CHILD.digest, *others(*glibc, PACKAGES))
+    learned = demo.learned(IMAGE.top())
+    assert demo.downloads() == 17, "sixteen, and the configuration for its label"
+    assert learned.build.version in (VERSION, None)
+
+
+def test_another_format_is_read_where_the_first_gave_nothing(demo: Demo) -> None:
+    nothing = attestation(IMAGE_CONFIGURATION, apko_of(()), CHILD.digest)
+    demo.att(CHILD.digest, nothing, attestation(PROVENANCE, provenance(PACKAGES), CHILD.digest))
+    build = demo.learned(IMAGE.top()).build
+    assert (build.version, build.sbom and build.sbom.format) == (VERSION, "slsa")
+
+
+def test_what_names_versions_is_judged_place_by_place(referring: Demo) -> None:
+    """The first place decides, whatever stands in the next."""
+    referring.att(CHILD.digest, *others(PACKAGES))
+    statement_ = in_toto(IMAGE_CONFIGURATION, apko_of(OTHER), CHILD.digest)
+    referring.refer(CHILD, [statement_], IN_TOTO)
+    build = referring.learned(IMAGE.top()).build
+    assert (build.version, build.sbom and build.sbom.kind) == (VERSION, "cosign-attestation")
+
+
+def test_an_sbom_of_the_image_keeps_the_index_s_from_being_asked(demo: Demo) -> None:
+    top = IMAGE.top()
+    demo.att(CHILD.digest, attestation(SPDX, spdx_of((Package("glibc", "2.41-r0"),)), CHILD.digest))
+    demo.att(top.digest, attestation(SPDX, spdx_of(PACKAGES), top.digest))
+    assert "no installed package fits" in unclear(demo.learned(top))
+
+
+def test_a_document_in_a_statement_has_to_be_about_the_image_and_a_plain_one_not(demo: Demo) -> None:
+    about = f"sha256:{'f' * 64}"
+    demo.sbom(CHILD.digest, spdx_of(about=about), SPDX_JSON)
+    assert demo.learned(IMAGE.top()).build.version == VERSION
