@@ -78,7 +78,7 @@ def prepare(package: str) -> Path:
         "pytest_add_cli_args": ["--timeout=30", "--hypothesis-seed=0", "-p", "no:cacheprovider", "-p", "no:xdist"],
         "pytest_add_cli_args_test_selection": [*TESTS[package], *(f"--ignore={path}" for path in _ELSEWHERE)],
         "max_stack_depth": _DEPTH.get(package, -1),
-        "timeout_constant": 10.0,
+        "timeout_constant": 30.0,
         "timeout_multiplier": 2.0,
         "use_git_change_detection": False,
     }
