@@ -57,8 +57,8 @@ _TYPES += [f"--disable-error-code={code}" for code in ("unused-ignore", "no-rede
 # The words of a message are no behaviour that a test should hold.
 _WORDS = [r"^\s*raise \w+\($", r'^\s*raise \w+\(f?".*"\)( from \w+)?$']
 
-KILLED, SURVIVED, UNTESTED, UNTYPED = "killed", "survived", "no test", "ill-typed"
-_STATUS = {0: SURVIVED, 1: KILLED, 3: KILLED, 24: KILLED, 33: UNTESTED, 36: KILLED, 37: UNTYPED, -24: KILLED}
+KILLED, UNTYPED = "killed", "ill-typed"
+_STATUS = {0: "survived", 1: KILLED, 3: KILLED, 33: "no test", 37: UNTYPED} | dict.fromkeys((24, 36, -24), "timeout")
 
 
 def prepare(package: str) -> Path:

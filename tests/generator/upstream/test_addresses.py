@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import TransientError, UntrustedError
+from generator.errors import NotSupportedError, RefusedError, TransientError, UntrustedError, UpstreamError
 from generator.reference import Repository
 from generator.upstream import Client, Connections
 from generator.upstream.transport import addresses
@@ -141,3 +141,34 @@ def test_a_503_while_looking_for_referrers_is_not_taken_for_none(upstream: Examp
     upstream.inject(Fault(Answer(503), path="/referrers/", times=None))
     with pytest.raises(TransientError, match="503"):
         client.referrers(client.head("latest").digest)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(503, TransientError), (403, RefusedError), (418, UpstreamError), (405, NotSupportedError)]
+)
+def test_only_a_fallback_tag_that_is_not_there_is_taken_for_no_referrers(
+    upstream: ExampleUpstream, client: Client, status: int, error: type[UpstreamError]
+) -> None:
+    digest = client.head("latest").digest
+    assert client.referrers(digest) == ()
+    upstream.inject(Fault(Answer(status), path=digest.replace(":", "-"), times=None))
+    with pytest.raises(error, match=str(status)):
+        client.referrers(digest)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 418, 501])
+def test_a_registry_that_does_not_know_the_question_for_referrers_is_asked_for_the_tag(
+    upstream: ExampleUpstream, client: Client, status: int
+) -> None:
+    digest = client.head("latest").digest
+    upstream.requests.clear()
+    upstream.inject(Fault(Answer(status), path="/referrers/", times=None))
+    assert client.referrers(digest) == ()
+    assert upstream.requests.count(f"/manifests/{digest.replace(':', '-')}") == 1
+
+
+def test_a_refusal_of_referrers_is_not_taken_for_none(upstream: ExampleUpstream, client: Client) -> None:
+    digest = client.head("latest").digest
+    upstream.inject(Fault(Answer(403), path="/referrers/", times=None))
+    with pytest.raises(RefusedError):
+        client.referrers(digest)
