@@ -151,7 +151,7 @@ def _unlikeliness(referrer: Descriptor) -> int:
     type_ = (referrer.artifact_type or "").lower()
     if opener(type_):
         return 0
-    if any(word in type_ for word in ("sbom", "spdx", "cyclonedx", "bom")):
+    if any(word in type_ for word in ("spdx", "cyclonedx", "bom")):
         return 1
     return 2 if not type_ or "vnd.oci." in type_ else 3
 

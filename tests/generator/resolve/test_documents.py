@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from generator.errors import TransientError
 from tests.generator.attaching import (
     CYCLONEDX,
     CYCLONEDX_JSON,
@@ -20,8 +21,17 @@ from tests.generator.attaching import (
     spdx_with,
     unclear,
 )
-from tests.upstream import Content, Package, attestation, blob
-from tests.upstream.attestation import DSSE, IMAGE_CONFIGURATION, IN_TOTO, PROVENANCE, envelope, provenance, statement
+from tests.upstream import Answer, Content, Fault, Package, attestation, blob
+from tests.upstream.attestation import (
+    DSSE,
+    IMAGE_CONFIGURATION,
+    IN_TOTO,
+    PROVENANCE,
+    attached,
+    envelope,
+    provenance,
+    statement,
+)
 from tests.upstream.oci import Document
 from tests.upstream.sbom import SPDX
 
@@ -193,3 +203,50 @@ def test_a_document_in_a_statement_has_to_be_about_the_image_and_a_plain_one_not
     about = f"sha256:{'f' * 64}"
     demo.sbom(CHILD.digest, spdx_of(about=about), SPDX_JSON)
     assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+@pytest.mark.parametrize("place", ["att", "sbom"])
+def test_a_document_that_cannot_be_read_for_now_is_not_taken_for_none(demo: Demo, place: str) -> None:
+    layer = attestation(SPDX, spdx_of(), CHILD.digest) if place == "att" else blob(spdx_of(), SPDX_JSON)
+    demo.push(attached([layer]), f"{CHILD.digest.replace(':', '-')}.{place}")
+    demo.upstream.inject(Fault(Answer(503), path=f"/blobs/{layer.digest}", times=None))
+    with pytest.raises(TransientError, match="503"):
+        demo.learned(IMAGE.top())
+
+
+def described(demo: Demo, purl: str, *, by_relationship: bool) -> str:
+    """The reason for which an SBOM is refused that says in either way that it describes `purl`."""
+    document = spdx_with(purl)
+    document.pop("documentDescribes", None)
+    document["relationships"] = []
+    if by_relationship:
+        relationship = {"spdxElementId": "SPDXRef-DOCUMENT", "relatedSpdxElement": "SPDXRef-0"}
+        document["relationships"] += [relationship | {"relationshipType": "DESCRIBES"}]
+    else:
+        document["documentDescribes"] = ["SPDXRef-0"]
+    demo.att(CHILD.digest, attestation(SPDX, document, CHILD.digest))
+    return demo.learned(IMAGE.top()).reason
+
+
+@pytest.mark.parametrize("by_relationship", [False, True])
+def test_an_image_is_described_in_either_way_and_a_layer_is_no_image(demo: Demo, by_relationship: bool) -> None:
+    other = f"sha256:{'f' * 64}"
+    expected = f"the document in the attestation is about {other}"
+    for purl in (
+        f"pkg:oci/demo@{other}",
+        f"pkg:oci/demo@{other.replace(':', '%3A')}?arch=amd64",
+        f"pkg:oci/demo@{other}#x",
+    ):
+        assert described(demo, purl, by_relationship=by_relationship).endswith(expected)
+    for purl in (
+        f"pkg:oci/demo@{CHILD.digest}?arch=amd64",
+        f"pkg:oci/demo@{other}?mediaType=application%2Fvnd.oci.image.layer.v1.tar%2Bgzip",
+        "pkg:oci/demo@sha256:short",
+        f"pkg:generic/demo@{other}",
+    ):
+        assert described(demo, purl, by_relationship=by_relationship) == ""
+
+
+def test_what_has_no_sbom_has_no_label_either(demo: Demo) -> None:
+    build = demo.learned(ExampleImage(labels={"dev.chainguard.package.main": "glibc"}).top()).build
+    assert (build.version, build.label, build.sbom) == (None, None, None)
