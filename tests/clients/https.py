@@ -1,10 +1,13 @@
 """Caddy and nginx in front of the server, each with the file that is shipped for it."""
 
 import contextlib
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from tests.clients.documents import block, shipped
 from tests.clients.processes import daemon, free_port, listens, wait_until
@@ -12,6 +15,7 @@ from tests.clients.program import Program, need
 from tests.example import ROOT
 
 SITE, SERVER = "registry.example.com", "127.0.0.1:8000"
+CACHE = "/var/cache/reverse-registry"
 CERTIFICATE = ("fullchain.pem", "privkey.pem")
 
 # Nothing of the machine's: no administration port, no redirects at port 80, a certificate authority of its own.
@@ -56,6 +60,11 @@ class Https:
         return f"https://{self.host}"
 
 
+def browser(https: Https) -> httpx.Client:
+    trust = ssl.create_default_context(cafile=str(https.authority))
+    return httpx.Client(base_url=https.url, verify=trust, headers={"Accept-Encoding": "identity"})
+
+
 Proxy = Callable[[Path, int, int], contextlib.AbstractContextManager[Path]]
 
 
@@ -84,6 +93,7 @@ def nginx(folder: Path, port: int, server: int) -> Iterator[Path]:
         f"/etc/ssl/{SITE}/{CERTIFICATE[1]}": str(key),
         SITE: "localhost",
         SERVER: f"127.0.0.1:{server}",
+        CACHE: f"{folder}/cache",
     }
     (folder / "site.conf").write_text(shipped("nginx.conf", site))
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder))

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from tests.clients.client import Client, Skopeo
-from tests.clients.https import PROXIES, Https, Proxy, behind
+from tests.clients.https import PROXIES, Https, Proxy, behind, browser
 from tests.clients.serving import recorded
 from tests.upstream import ExampleUpstream, Fault, Options, Slow, Truncate, redirect
 from tests.upstream.oci import blob, manifest
@@ -54,11 +53,6 @@ def echo(proxy: Proxy, index: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def web(https: Https) -> Iterator[httpx.Client]:
     with browser(https) as client:
         yield client
-
-
-def browser(https: Https) -> httpx.Client:
-    trust = ssl.create_default_context(cafile=str(https.authority))
-    return httpx.Client(base_url=https.url, verify=trust, headers={"Accept-Encoding": "identity"})
 
 
 @pytest.mark.parametrize("client", ["skopeo", "podman", "buildah", "oras", "node"], indirect=True)
