@@ -509,7 +509,7 @@ class TestFaults:
             while not upstream.requests:
                 time.sleep(0.01)
             begin = time.monotonic()
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 30
         waiting.close()
 
     def test_reset(self, upstream: ExampleUpstream) -> None:

@@ -99,7 +99,6 @@ class Refresh:
                 with contextlib.suppress(StorageError):
                     self._recorder.save(work, finished=False)
             raise
-        tasks.close()
 
     def _time_is_up(self, tasks: Tasks) -> Iterator[Outcome]:
         unfinished = tasks.give_up()

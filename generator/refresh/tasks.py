@@ -38,9 +38,6 @@ class Tasks:
             yield work
 
     def give_up(self) -> list[ImageRefresh]:
-        """The images whose answers are not waited for any more."""
+        """The images whose answers are not waited for any more, nor are the requests themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         return list({id(work): work for work, _ in self._under_way.values()}.values())
-
-    def close(self) -> None:
-        self._pool.shutdown()

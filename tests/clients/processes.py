@@ -73,3 +73,16 @@ def wait_until(answers: Callable[[], object], process: subprocess.Popen[bytes], 
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_asleep(process: int) -> bool:
+    """Whether it and all that it started wait for something, which one that a busy machine holds up does not."""
+    try:
+        for task in Path(f"/proc/{process}/task").iterdir():
+            if (task / "stat").read_text().rpartition(")")[2].split()[0] != "S":
+                return False
+            if not all(is_asleep(int(child)) for child in (task / "children").read_text().split()):
+                return False
+    except OSError:  # it has just ended
+        return False
+    return True

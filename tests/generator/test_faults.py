@@ -134,7 +134,7 @@ def test_a_401_for_ever_is_one_line(upstream: ExampleUpstream, tmp_path: Path) -
     upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
     (error,) = Index(upstream, tmp_path, NOW).refresh()["nginx"].errors
     assert error.endswith("tag latest: 401, refused; asked anonymously")
-    assert upstream.requests.count("HEAD") == 2
+    assert upstream.requests.count("HEAD", status=200) == 1
 
 
 TOKENS: dict[str, tuple[Action, str]] = {
@@ -270,12 +270,26 @@ def test_one_refusal_slows_all_that_ask_the_same_host(upstream: ExampleUpstream,
         refused.result()
 
 
-def test_a_pause_of_one_host_is_not_another_s(upstream: ExampleUpstream, client: Client) -> None:
-    pauses = Pauses(60, client.connections.stopping)
+class Impatient(threading.Event):
+    """Whoever waits for it for some seconds is told at once to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return True
+
+
+def test_a_pause_of_one_host_is_not_another_s() -> None:
+    stopping = Impatient()
+    pauses = Pauses(60, stopping)
     pauses.ask("a.example", 30)
-    began = time.monotonic()
     pauses.wait("b.example")
-    assert time.monotonic() - began < 0.1
+    assert not stopping.waits
+    pauses.wait("a.example")
+    assert stopping.waits
 
 
 def test_a_host_that_asks_for_more_than_our_patience_is_not_asked_again(
@@ -296,10 +310,9 @@ def test_a_host_that_only_ever_asks_to_wait_costs_one_patience_and_not_one_for_e
     upstream.inject(Fault(Answer(503, {"Retry-After": "1"}), side="registry", times=None))
     names = [f"image{number}" for number in range(12)]
     index = Index(upstream, tmp_path, "".join(f"[images.{name}]\n" for name in names), replace(QUICK, patience=1.5))
-    began = time.monotonic()
     outcomes = list(index.run(jobs=2))
     assert all(outcome.errors for outcome in outcomes)
-    assert time.monotonic() - began < 6
+    assert len(upstream.requests) < len(names)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "x"])
@@ -371,17 +384,14 @@ def test_an_answer_that_drips_is_given_up_after_its_time(upstream: ExampleUpstre
 @pytest.mark.parametrize("value", ["soon", "-1", "9" * 40, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", ""])
 def test_a_retry_after_that_makes_no_sense_is_none(upstream: ExampleUpstream, client: Client, value: str) -> None:
     upstream.inject(Fault(Answer(503, {"Retry-After": value}), path="/manifests/"))
-    began = time.monotonic()
     client.head("latest")
-    assert time.monotonic() - began < 1
+    assert upstream.requests.count("HEAD", status=200) == 1
 
 
 def test_a_retry_after_beyond_all_patience_is_given_up_at_once(upstream: ExampleUpstream, client: Client) -> None:
     upstream.inject(Fault(Answer(429, {"Retry-After": "3600"}), path="/manifests/", times=None))
-    began = time.monotonic()
     with pytest.raises(TransientError, match="tag latest: 429 Too Many Requests"):
         client.head("latest")
-    assert time.monotonic() - began < 1
     assert upstream.requests.count("HEAD") == 1
 
 

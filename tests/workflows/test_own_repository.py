@@ -69,7 +69,7 @@ def test_it_refreshes_itself_twice_in_a_race_and_stopped_and_takes_newer_code(or
     upstream.inject(Fault(Hang(60), path=f"/manifests/{hung}"))
 
     def stop(process: subprocess.Popen[str]) -> None:
-        until_quiet(upstream)
+        until_quiet(upstream, process)
         process.send_signal(signal.SIGINT)
 
     stopped = origin.run("stopped", interrupt={"Refresh": stop})

@@ -134,7 +134,7 @@ def test_a_run_out_of_time_is_red_and_keeps_what_it_learned(origin: Origin) -> N
     origin.upstream.inject(Fault(Hang(60), path=f"/manifests/{hung}"))
 
     def time_out(process: subprocess.Popen[str]) -> None:
-        until_quiet(origin.upstream)
+        until_quiet(origin.upstream, process)
         process.send_signal(signal.SIGINT)  # as the runner does first
 
     done = origin.run("one", interrupt={REFRESH: time_out})
