@@ -98,6 +98,15 @@ APK = """
 1.1.1-r9 < 1.1.1a-r0
 1.0~0abc < 1.0~0abd
 1.0-r9 < 1.0~0abc-r0
+1.0_p < 1.0_p0
+1.0_p0 < 1.0_p1
+1.0_rc < 1.0_rc0
+1.0_rc1 < 1.0_rc_p1
+1.0_p1 < 1.0_p_p1
+1.0_p_rc1 < 1.0_p
+1.0_p9-r9 < 1.0_p9~0abc
+1.0a_p1 > 1.0_p9
+1.0_p1 < 1.0a
 """
 
 # Debian policy 5.6.12 and deb-version(7); dpkg's own lib/dpkg/t/t-version.c.
