@@ -7,16 +7,21 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from generator.errors import BrokenIndexError, StorageError
+from generator.record.index import Auth, Build, Settings
 from generator.record.merge import (
     summarize,
 )
+from generator.record.recorded import Recorded
 from generator.record.stamps import digest, program, source_stamp, stamp
 from generator.record.store import Store
 from generator.reference import Repository
 from tests.generator.conftest import Index
-from tests.generator.record.made import image
+from tests.generator.record.made import image, index_of
+from tests.query.made import build
+from tests.query.made import digest as digest_of
 
 OWN = [".index.json.a1b2c3d4", ".README.md.________", ".packages.json.zzzzzzzz", ".feed.md.00000000"]
 OTHERS = [
@@ -170,3 +175,43 @@ def test_one_writes_at_a_time_and_the_next_when_that_is_done(tmp_path: Path) -> 
             pass
     with Store(tmp_path).lock():
         pass
+
+
+@pytest.mark.parametrize(
+    ("builds", "has_unresolved"),
+    [
+        ([build("1-r0", "2026-01-01")], False),
+        ([replace(build("1-r0", "2026-01-01"), sbom=None)], False),
+        ([replace(build("1-r0", "2026-01-01"), version=None, purl=None)], False),
+        ([build(None, "2026-01-01")], True),
+        ([build("1-r0", "2026-01-01"), build(None, "2026-01-02")], True),
+    ],
+)
+def test_what_is_recorded_says_without_being_read_whole_whether_a_build_is_unresolved(
+    tmp_path: Path, builds: list[Build], has_unresolved: bool
+) -> None:
+    store, settings = Store(tmp_path), Settings(package="demo")
+    assert Recorded.of(store, image()) is None
+    index = index_of(*builds, settings=settings, auth=Auth(realm="https://example.com/token", service=None))
+    store.write("demo/index.json", index)
+    recorded = Recorded.of(store, image())
+    assert recorded
+    assert recorded.has_unresolved == has_unresolved
+    assert (recorded.repository, recorded.auth, recorded.settings) == (index.repository, index.auth, settings)
+    assert (recorded.tracks, recorded.index) == (index.tracks, index)
+    assert recorded.source_stamp == source_stamp(image(), (tmp_path / "demo/index.json").read_bytes())
+
+
+def test_a_record_that_goes_or_names_what_it_does_not_have_is_one_line(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    index = index_of(build("1-r0", "2026-01-01"))
+    store.write("demo/index.json", replace(index, tags={**index.tags, "9": digest_of("nothing")}))
+    recorded = Recorded.of(store, image())
+    assert recorded
+    with pytest.raises(BrokenIndexError, match=f"demo/index.json: {digest_of('nothing')} has a tag but no build"):
+        _ = recorded.index
+    recorded = Recorded.of(store, image())
+    (tmp_path / "demo/index.json").unlink()
+    assert recorded
+    with pytest.raises(BrokenIndexError, match=r"demo/index\.json: has gone while it was being refreshed"):
+        _ = recorded.index
