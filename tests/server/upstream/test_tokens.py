@@ -193,7 +193,7 @@ def token(**fields: object) -> Answer:
         (Answer(404), (403, "DENIED")),
         (Answer(429, {"Retry-After": "7"}), (429, "TOOMANYREQUESTS")),
     ],
-    ids=lambda value: repr(value)[:80],
+    ids=lambda value: repr(value)[:80].replace("\\", ""),
 )
 def test_a_token_endpoint_that_fails_is_said_as_what_it_is(
     client: httpx.Client, upstream: ExampleUpstream, fault: Answer | Reset, expected: tuple[int, str]
