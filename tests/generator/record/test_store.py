@@ -54,13 +54,15 @@ def test_a_refresh_removes_what_one_before_it_left_half_written_and_nothing_else
     assert len(list((nginx.folder / "notes").iterdir())) == len(OWN) + len(OTHERS), "it is no image's folder"
 
 
-@given(st.sets(names | st.sampled_from(OWN)))
-def test_no_name_is_swept_but_one_that_a_write_gives(present: set[str]) -> None:
-    with TemporaryDirectory() as folder:
+@given(st.sets(names | st.sampled_from(OWN)), st.sampled_from(["", "nginx", "Xray/ten"]))
+def test_no_name_is_swept_but_one_that_a_write_gives(present: set[str], place: str) -> None:
+    with TemporaryDirectory() as index:
+        folder = Path(index, place)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in present:
-            (Path(folder) / name).touch()
-        Store(Path(folder)).sweep([""])
-        kept = {path.name for path in Path(folder).iterdir()}
+            (folder / name).touch()
+        Store(Path(index)).sweep([place])
+        kept = {path.name for path in folder.iterdir()}
     assert kept == {name for name in present if not re.fullmatch(r"\.[A-Za-z0-9]+\.(json|md)\.[a-z0-9_]{8}", name)}
 
 
@@ -139,7 +141,10 @@ def test_what_cannot_be_put_in_place_is_one_line_and_leaves_nothing(
     store = Store(tmp_path)
     store.write("text.md", "before")
 
+    written: list[Path] = []
+
     def refuse(self: Path, target: Path) -> None:
+        written.append(self)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
@@ -147,6 +152,10 @@ def test_what_cannot_be_put_in_place_is_one_line_and_leaves_nothing(
         store.write("text.md", "after")
     assert str(raised.value) == f"{tmp_path}/text.md: cannot be written: No space left on device"
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"text.md": "before"}
+    assert written[0].parent == tmp_path, "on the same disk, so that it is put in place at once or not at all"
+    written[0].touch()
+    store.sweep([""])
+    assert not written[0].exists(), "had it been killed there, the next refresh would have removed it"
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
