@@ -1,8 +1,9 @@
 """Tracks, tags and the catalogue, as rules over whatever is known."""
 
 import re
+import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from generator.errors import BrokenIndexError
-from generator.record.index import Catalogue, Gone, Settings, Summary, Track, encode
+from generator.record.index import Catalogue, Gone, Retracted, Settings, Summary, Track, encode, utc
 from generator.record.merge import (
     derived_again,
     main_package_name,
@@ -158,3 +159,44 @@ def test_other_settings_that_correct_are_recorded_with_what_they_correct() -> No
         "what was given stays"
     )
     assert derived_again(index, image()).settings == Settings(package="old")
+
+
+def test_a_retracted_tag_stays_so_for_as_long_as_its_build_is_known() -> None:
+    known, other = build("1-r0", "2026-01-01"), build("9-r0", "2026-01-09")
+    unknown = replace(known, version=None, purl=None)
+    once = index_of(unknown, other, before=index_of(known, other))
+    tag_ = "1-r0-202601010000"
+    assert once.retracted == {
+        tag_: Retracted(digest=known.digest, reason="its build is of unknown version, not of 1-r0")
+    }
+    assert index_of(unknown, other, before=once).retracted == once.retracted
+    assert index_of(known, other, before=once).retracted == {}, "it fits again"
+    assert index_of(known, other, before=once).tags[tag_] == known.digest
+    assert index_of(other, before=once).retracted == {}
+    back = index_of(known, before=index_of(unknown))
+    assert back.retracted == {}, "what it got before its version was known, it keeps"
+    assert back.tags["latest-202601010000"] == known.digest
+
+
+def test_whether_it_is_private_is_what_images_toml_says_now() -> None:
+    index = index_of(build("1-r0", "2026-01-01"))
+    assert derived_again(index, image(private=True)).private
+    assert not derived_again(replace(index, private=True), image()).private
+
+
+def test_a_tag_that_is_too_long_is_named_by_its_beginning() -> None:
+    made = build(f"1.{'2' * 130}-r0", "2026-01-01")
+    warnings = tag([made], {}, ["latest"]).warnings
+    exact = f"1.{'2' * 130}-r0"
+    assert f"tag {exact[:60]}... is left out: {len(exact)} characters, a tag holds 128" in warnings
+    assert len(set(warnings)) == len(warnings)
+
+
+def test_one_moment_is_written_in_one_way_wherever_a_refresh_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert str(utc(NOW.astimezone(timezone(timedelta(hours=-7))))) == str(NOW)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
