@@ -10,7 +10,9 @@ from unittest.mock import patch
 
 from generator.__main__ import main
 
-EVERY_COMMAND = "from generator.cli import Commands; [each.load() for group in C.sections.values() for each in group]"
+EVERY_COMMAND = (
+    "from generator.cli import Commands; [each.load() for own in Commands.sections.values() for each in own]"
+)
 """A program that imports all that any of them needs."""
 
 

@@ -53,6 +53,7 @@ def test_no_room_of_the_server_knows_what_is_above_it(floor: int, room: str) -> 
         ("import server.app", ("oras", "requests", "typer", "univers", "jinja2", "httpx")),
         (EVERY_COMMAND, ("starlette", "uvicorn", "aiohttp", "httpx")),
     ],
+    ids=["server", "generator"],
 )
 def test_each_half_runs_without_the_packages_of_the_other(program: str, foreign: tuple[str, ...]) -> None:
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in foreign)

@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,7 @@ def test_a_second_refresh_says_that_there_is_one_already(nginx: Index) -> None:
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) as first:
         while not len(nginx.upstream.requests):
             assert first.poll() is None
+            time.sleep(0.01)
         done = command(nginx)
         first.kill()
     assert done.returncode == 1
