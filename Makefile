@@ -37,7 +37,7 @@ run: $(RUNNABLE)
 	@$(VENV)/bin/python -m tests.demo --port '$(PORT)'
 
 test: install
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
 lint: install
 	$(VENV)/bin/ruff check .
