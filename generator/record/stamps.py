@@ -50,6 +50,7 @@ def source_stamp(image: Image, data: bytes) -> str:
             image.frozen,
             image.private,
             image.address,
+            str(image.trust) if image.trust else None,
         )
     )
     return digest(program().encode() + settings + data)

@@ -28,6 +28,7 @@ class ImageRefresh:
     """`pending` counts the builds that are still being learned; `awaited` are those that were not learned so far.
 
     `refused` are the marks of documents that were read in vain before, `still_refused` those of builds without another.
+    `is_named`: somebody wants to know of this very image.
     """
 
     image: Image
@@ -36,6 +37,7 @@ class ImageRefresh:
     outcome: Outcome
     verifier: Verifier | None = None
     is_fresh: bool = False
+    is_named: bool = False
     observation: Observation | None = None
     pending: int = 0
     awaited: set[BuildReference] = field(default_factory=set)
@@ -57,14 +59,25 @@ class ImageRefresh:
 
     def observe(self) -> Observation:
         """Asks the upstream; for a thread."""
-        return observe(self.client, self.image, self.recorded, self._to_read_again)
+        return observe(
+            self.client,
+            self.image,
+            self.recorded,
+            self._to_read_again,
+            thoroughly=self.is_named or not self._is_current,
+        )
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether what is recorded was made by this program, for the settings of images.toml."""
+        return self.is_fresh and self.recorded is not None and self.recorded.settings == settings_of(self.image)
 
     def _to_read_again(self) -> list[Build]:
         if self.recorded is None:
             return []
         to_verify = unverified(self.recorded.index, self.image) if self.verify_recorded else []
         self.to_verify = {build.key for build in to_verify}
-        if self.is_fresh and self.recorded.settings == settings_of(self.image):
+        if self._is_current:
             return to_verify
         return [*unreadable(self.recorded.index, self.image), *to_verify]
 
@@ -73,7 +86,7 @@ class ImageRefresh:
         if self.failures >= _MOST_FAILURES:
             raise NotTriedError
         try:
-            refused = Refused(self.image, self.refused)
+            refused = Refused.of(self.image, self.refused)
             learned = learn(self.client, self.image, reference, self.verifier, refused)
         except TransientError:
             self.failures += 1

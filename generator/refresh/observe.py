@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from generator.errors import AbsentError, NotFoundError
 from generator.images import Image
@@ -11,6 +11,8 @@ from generator.record.recorded import Recorded
 from generator.upstream import Client
 from generator.upstream.client import Head
 from generator.upstream.history import TICK, Sighting
+
+_NEW = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,30 @@ class BuildReference:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """`since`: how far back each track is known once all of `builds` (newest first) has been learned."""
+    """`since`: how far back each track is known once all of `builds` (newest first) has been learned.
+
+    `passed_over` builds have no SBOM yet, and it is not their day to be asked for one.
+    """
 
     heads: Mapping[str, Head]
     missing: tuple[str, ...]
     builds: tuple[BuildReference, ...]
     since: Mapping[str, datetime]
+    passed_over: int = 0
 
 
 def observe(
-    client: Client, image: Image, recorded: Recorded | None, again: Callable[[], list[Build]] = list
+    client: Client,
+    image: Image,
+    recorded: Recorded | None,
+    again: Callable[[], list[Build]] = list,
+    *,
+    thoroughly: bool = True,
 ) -> Observation:
     """One HEAD for each track, and the history of those that moved or are not known far enough back.
 
-    `again` are recorded builds that are to be read once more.
+    `again` are recorded builds that are to be read once more. `thoroughly` asks for every SBOM that was not there, else
+    only where it is due.
 
     Raises `UpstreamError`, also where the upstream has none of the tracks.
     """
@@ -54,11 +66,13 @@ def observe(
         found.extend(unknown)
     if not heads:
         raise AbsentError(f"{image.repository}: has no tag {' or '.join(image.tracks)}")
-    once_more = {build.key: build for build in (*_unresolved(recorded, heads), *again())}
+    unresolved = _unresolved(recorded, heads)
+    due = unresolved if thoroughly else [build for build in unresolved if _is_due(build, heads[build.track])]
+    once_more = {build.key: build for build in (*due, *again())}
     found.extend(BuildReference(build.track, build.digest, build.seen) for build in once_more.values())
     found.sort(key=lambda each: (each.at, each.track), reverse=True)
     missing = tuple(track for track in image.tracks if track not in heads)
-    return Observation(heads, missing, tuple(found), since)
+    return Observation(heads, missing, tuple(found), since, len(unresolved) - len(due))
 
 
 def _look(
@@ -101,3 +115,14 @@ def _unresolved(recorded: Recorded | None, heads: Mapping[str, Head]) -> list[Bu
         return []
     unresolved = (build for build in recorded.index.builds if build.version is None and build.sbom is None)
     return [build for build in unresolved if build.track in heads and not build.gone]
+
+
+def _is_due(build: Build, head: Head) -> bool:
+    """Whether to ask for an SBOM again: of what a track points at and of new builds always, of others for at least a
+    day at the age of 4, 8, 16… days. It follows from the time alone: that somebody has asked is nothing to record.
+    """
+    age = head.at - build.seen
+    if build.digest == head.digest or age < _NEW:
+        return True
+    since_doubled = age - timedelta(days=2 ** (age.days.bit_length() - 1))
+    return since_doubled < max(timedelta(days=1), age / 16)

@@ -71,7 +71,8 @@ class Recorder:
             return
         self._absent.discard(work.image.name)
         if finished and not work.awaited:
-            self._refused[work.image.name] = tuple(sorted(work.still_refused)[:_MOST_REFUSED])
+            passed_over = work.refused if work.observation.passed_over else frozenset()
+            self._refused[work.image.name] = tuple(sorted(work.still_refused | passed_over)[:_MOST_REFUSED])
         if self._is_settled(work, work.observation):
             self._settled.add(work.image.name)
             return

@@ -58,13 +58,15 @@ class Refresh:
         self._credentials = credentials
         self._connections = Connections(jobs, limits.patience)
         self._recorder = Recorder(store, images, write=write)
+        self._named: tuple[str, ...] = ()
 
     def run(self, names: Iterable[str] = ()) -> Iterator[Outcome]:
         """Refreshes the images named, or all; yields each as it is done. Frozen ones are only rendered.
 
         Raises `StorageError` where the index cannot be written, and `BrokenIndexError` where it cannot be read.
         """
-        chosen = [self._images.images[name] for name in dict.fromkeys(names)] or list(self._images.images.values())
+        self._named = tuple(dict.fromkeys(names))
+        chosen = [self._images.images[name] for name in self._named] or list(self._images.images.values())
         self._recorder.recall()
         try:
             with self._connections:
@@ -124,6 +126,7 @@ class Refresh:
         is_fresh = recorded is not None and self._recorder.is_fresh(recorded, image.name)
         verifier = self._verifiers.get(image.name)
         work = ImageRefresh(image, client, recorded, outcome, verifier, is_fresh)
+        work.is_named = image.name in self._named
         work.verify_recorded = self._verify_recorded
         work.refused = self._recorder.refused(image.name)
         return work

@@ -67,8 +67,8 @@ class Documents:
         snapshot: Snapshot,
         wanted: str,
         reasons: list[str],
-        verifier: Verifier | None = None,
-        refused: Refused | None = None,
+        verifier: Verifier | None,
+        refused: Refused,
     ) -> None:
         self._snapshot = snapshot
         self._wanted = wanted
@@ -85,7 +85,7 @@ class Documents:
         """
         for subject in self._snapshot.subjects:
             has_sbom = False
-            for found in attachments(self._snapshot, subject, self._reasons):
+            for found in attachments(self._snapshot, subject, self._reasons, self._refused):
                 if sboms := self._sboms(found):
                     has_sbom = True
                     yield sboms
@@ -113,7 +113,7 @@ class Documents:
     def _document(self, attachment: Attachment) -> Document | None:
         """None where it is not what it should be or lists no package."""
         attached = attachment.subject, attachment.blob.digest
-        if self._refused is not None and attached in self._refused:
+        if attached in self._refused:
             self._reasons.append(f"{self._what(attachment)}: was read before, and gave nothing")
             return None
         try:
@@ -123,14 +123,13 @@ class Documents:
             raise
         except (UpstreamError, MalformedError, SignatureError) as error:
             self._reasons.append(str(error))
-            if self._refused is not None and isinstance(error, MalformedError):
+            if isinstance(error, MalformedError):
                 self._refused.add(attached)
             return None
         digest = attachment.blob.digest
         if not packages:
             self._reasons.append(f"the {format_.name} document {digest} names no installed package")
-            if self._refused is not None:
-                self._refused.add(attached)
+            self._refused.add(attached)
             return None
         return Document(attachment.kind, format_, digest, packages, signer)
 
@@ -139,6 +138,7 @@ class Documents:
         if self._verifier is None or is_enveloped(attachment.open) or not (attachment.open or attachment.format):
             return True
         self._reasons.append(f"{self._what(attachment)}: unsigned: it is in no envelope")
+        self._refused.add((attachment.subject, attachment.blob.digest))
         return False
 
     def _what(self, attachment: Attachment) -> str:

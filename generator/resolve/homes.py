@@ -1,16 +1,18 @@
-"""Every place where a registry keeps what was attached to an image. A home is a function in `HOMES`.
+"""Every place where a registry keeps what was attached to an image. A home is a function.
 
 Each looks at manifests only and yields what could be opened; nothing is downloaded before it is asked for.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
 from generator.record.index import Kind
 from generator.reference import is_tag
 from generator.resolve.envelope import Open, may_list, opener
 from generator.resolve.formats import FORMATS, SPDX, Format, of_media_type, of_predicate
+from generator.resolve.refused import Refused
 from generator.resolve.snapshot import REFERENCE_TYPE, Snapshot
 from generator.upstream import Client, Descriptor, Manifest
 
@@ -68,40 +70,48 @@ def cosign_sbom(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
     yield from _tagged("cosign-sbom", snapshot.client, subject, ".sbom")
 
 
-def referrers(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
+def referrers(snapshot: Snapshot, subject: str, refused: Refused) -> Iterator[Attachment]:
     """OCI 1.1 referrers, or their fallback tag (distribution-spec, "Listing Referrers").
 
     What a listing says of a referrer's type may be missing, empty or somebody's own word: then its manifest tells.
-    One that cannot be read keeps none of the others away, and is what is raised in the end.
+    One that cannot be read keeps none of the others away, and is what is raised in the end. One that gave nothing
+    before is not asked for.
     """
     unread: UpstreamError | MalformedError | None = None
     likely = [referrer for referrer in snapshot.client.referrers(subject) if _is_likely(referrer)]
     for referrer in sorted(likely, key=lambda each: (_rank(each), _unlikeliness(each), each.digest))[:_MOST]:
+        attached = subject, referrer.digest
+        if attached in refused:
+            continue
         try:
             manifest = snapshot.client.manifest(referrer).manifest
         except TransientError:
             raise
         except (UpstreamError, MalformedError) as error:
             unread = unread or error
+            if isinstance(error, MalformedError):
+                refused.add(attached)
             continue
         if manifest.subject is None or manifest.subject.digest != subject:
+            refused.add(attached)
             continue
         types = (referrer.artifact_type, manifest.artifact_type, manifest.config and manifest.config.media_type)
         type_ = next((type_ for type_ in types if type_ and (of_media_type(type_) or opener(type_))), "")
-        yield from _opened("referrer", subject, manifest.layers, type_, _predicate(referrer) or _predicate(manifest))
+        predicate = _predicate(referrer) or _predicate(manifest)
+        found = list(_opened("referrer", subject, manifest.layers, type_, predicate))
+        refused.hold(attached, [(subject, attachment.blob.digest) for attachment in found])
+        yield from found
     if unread is not None:
         raise unread
 
 
-HOMES: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, referrers)
-
-
-def attachments(snapshot: Snapshot, subject: str, reasons: list[str]) -> Iterator[list[Attachment]]:
+def attachments(snapshot: Snapshot, subject: str, reasons: list[str], refused: Refused) -> Iterator[list[Attachment]]:
     """Everything attached to `subject`, home by home.
 
     A home that is not as it should be is passed over and named in `reasons`; raises `TransientError`.
     """
-    for home in HOMES:
+    homes: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, partial(referrers, refused=refused))
+    for home in homes:
         found: dict[str, Attachment] = {}
         try:
             for attachment in home(snapshot, subject):

@@ -44,7 +44,7 @@ def resolve(
     itself cannot be read, and `TransientError` where the upstream is at fault.
     """
     reasons: list[str] = []
-    resolution = _of_documents(snapshot, image, reasons, verifier, refused) or unknown(
+    resolution = _of_documents(snapshot, image, reasons, verifier, refused or Refused()) or unknown(
         "; ".join(reasons) or "no SBOM is attached"
     )
     if image.version_label and resolution.package is None and verifier is None:
@@ -53,7 +53,7 @@ def resolve(
 
 
 def _of_documents(
-    snapshot: Snapshot, image: Image, reasons: list[str], verifier: Verifier | None, refused: Refused | None
+    snapshot: Snapshot, image: Image, reasons: list[str], verifier: Verifier | None, refused: Refused
 ) -> Resolution | None:
     """None where no document lists packages. Of SBOMs in other places, the next is asked where one has no fit."""
     documents = Documents(snapshot, image.package_type, reasons, verifier, refused)

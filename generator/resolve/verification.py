@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from generator.errors import MalformedError, TransientError, UpstreamError
 from generator.resolve.envelope import attestation, check_subject, open_payload, opener_of
 from generator.resolve.homes import Attachment, attachments
+from generator.resolve.refused import Refused
 from generator.resolve.snapshot import Snapshot
 from generator.trust.policy import SignatureError, Signer, Verifier
 
@@ -29,7 +30,7 @@ def verify(snapshot: Snapshot, verifier: Verifier, reasons: list[str]) -> Iterat
     Raises `TransientError` where the upstream is at fault.
     """
     for subject in snapshot.subjects:
-        for found in attachments(snapshot, subject, reasons):
+        for found in attachments(snapshot, subject, reasons, Refused()):
             for attachment in found:
                 yield _verify(snapshot, verifier, attachment)
 
