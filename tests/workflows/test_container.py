@@ -7,10 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.example import INDEX, ROOT
@@ -41,16 +43,21 @@ def free_port() -> int:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     shutil.copytree(INDEX, tmp_path / "index")
+    make = instruction(r"RUN (/venv/bin/python3 -m generator site /site --index /index)").split()
+    here = {"/venv/bin/python3": sys.executable, "/site": f"{tmp_path}/site", "/index": f"{tmp_path}/index"}
+    subprocess.run([here.get(word, word) for word in make], cwd=ROOT, check=True, capture_output=True)
     given = dict(re.findall(r"([A-Z_]+)=([^\s\\]+)", DOCKERFILE[DOCKERFILE.rindex("ENV ") :].partition("USER")[0]))
     assert given.pop("REVERSE_REGISTRY_INDEX") == "/index"
+    assert given.pop("REVERSE_REGISTRY_SITE") == "/site"
     assert given.pop("UVICORN_HOST") == "0.0.0.0"
     assert given.pop("UVICORN_PORT") == "8000"
-    here = {
+    environment = {
         "REVERSE_REGISTRY_INDEX": f"{tmp_path}/index",
+        "REVERSE_REGISTRY_SITE": f"{tmp_path}/site",
         "UVICORN_HOST": "127.0.0.1",
         "UVICORN_PORT": f"{free_port()}",
     }
-    return {"PATH": os.environ["PATH"]} | {key: value for key, value in given.items() if key != "PATH"} | here
+    return {"PATH": os.environ["PATH"]} | {key: value for key, value in given.items() if key != "PATH"} | environment
 
 
 @pytest.fixture
@@ -67,16 +74,28 @@ def is_healthy(environment: dict[str, str]) -> bool:
     return subprocess.run(words, env=environment, capture_output=True, check=False).returncode == 0
 
 
-def test_the_server_is_healthy_once_it_serves_and_ends_when_told(
-    environment: dict[str, str], server: subprocess.Popen[str]
-) -> None:
-    deadline = time.monotonic() + 20
+def wait_until_healthy(environment: dict[str, str], server: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
     while not is_healthy(environment):
         assert server.poll() is None
         assert time.monotonic() < deadline
+
+
+def test_the_server_is_healthy_once_it_serves_and_ends_when_told(
+    environment: dict[str, str], server: subprocess.Popen[str]
+) -> None:
+    wait_until_healthy(environment, server)
     server.send_signal(signal.SIGTERM)
-    assert "Application shutdown complete" in server.communicate(timeout=10)[1]
+    assert "Application shutdown complete" in server.communicate(timeout=30)[1]
     assert not is_healthy(environment)
+
+
+def test_the_site_is_that_of_the_index(environment: dict[str, str], server: subprocess.Popen[str]) -> None:
+    wait_until_healthy(environment, server)
+    host = f"http://127.0.0.1:{environment['UVICORN_PORT']}"
+    made = Path(environment["REVERSE_REGISTRY_SITE"])
+    for path in ("", "nginx/"):
+        assert httpx.get(f"{host}/{path}").content == (made / path / "index.html").read_bytes()
 
 
 def test_it_runs_as_nobody_in_particular_by_number() -> None:
@@ -84,10 +103,13 @@ def test_it_runs_as_nobody_in_particular_by_number() -> None:
     assert DOCKERFILE.rindex("USER") > DOCKERFILE.rindex("COPY")
 
 
-def test_packages_are_only_the_servers_and_verified() -> None:
-    assert "requirements/server.txt" in DOCKERFILE
-    assert "--require-hashes" in DOCKERFILE
-    assert "generator" not in DOCKERFILE.partition("\n")[2]
+def test_every_package_is_verified_and_the_generators_stay_in_the_stage_that_makes_the_site() -> None:
+    *_, build, site, final = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    assert DOCKERFILE.count(" install ") == DOCKERFILE.count("--require-hashes") == 2
+    assert "requirements/server.txt" in build
+    assert "requirements/generator.txt" in site
+    assert re.findall(r"COPY --from=site (.*)", final) == ["/site /site"]
+    assert "generator" not in build + final
 
 
 def test_nothing_but_what_is_copied_is_sent_to_the_builder() -> None:

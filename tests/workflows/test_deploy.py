@@ -79,6 +79,15 @@ def test_compose_serves_the_index_beside_it_to_nobody_but_its_proxy() -> None:
     assert "reverse_proxy 127.0.0.1:8000" in (DEPLOY / "Caddyfile").read_text()
 
 
+def test_no_index_is_served_with_the_site_of_another() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    pods = {each["name"]: each["value"] for each in POD["containers"][0]["env"]}
+    for environment in (services["server"]["environment"], pods):
+        assert environment["REVERSE_REGISTRY_SITE"] == ""
+    hosting = " ".join((DEPLOY / "hosting.md").read_text().split())
+    assert "REVERSE_REGISTRY_SITE" in hosting.partition("serves another index than the one in the image")[2][:500]
+
+
 def test_code_and_index_are_apart_on_a_host() -> None:
     text = (DEPLOY / "hosting.md").read_text()
     units = dict(re.findall(r"`/etc/systemd/system/(\S+?)`.*?```ini\n(.*?)```", text, re.DOTALL))
