@@ -10,6 +10,7 @@ import pytest
 from tests.check.conftest import IMAGES
 from tests.check.edits import EVIL, gone, plausible
 from tests.check.findings import check, notes, problems
+from tests.generator.conftest import QUICK
 from tests.query.made import edit, git, run
 from tests.upstream import Answer, ExampleUpstream, Fault
 from tests.upstream.images import nginx
@@ -109,7 +110,11 @@ def test_a_realm_that_upstream_has_moved_is_confirmed(own: ExampleUpstream, tmp_
     assert "auth was {" in "\n".join(notes(index, "--against", "HEAD", "--upstream"))
 
 
-def test_an_upstream_that_is_down_is_a_problem_and_not_asked_for_ever(own: ExampleUpstream, tmp_path: Path) -> None:
+def test_an_upstream_that_is_down_is_a_problem_and_not_asked_for_ever(
+    own: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asking in ("check.upstream", "refresh.presence"):
+        monkeypatch.setattr(f"generator.{asking}.Limits", lambda: QUICK)
     own.inject(Fault(Answer(500), path="/manifests/", times=None))
     found = problems(tmp_path / "index", "--upstream")
     assert [line for line in found if "tracks.latest could not be asked for" in line]
