@@ -78,7 +78,7 @@ def test_an_image_whose_answers_trickle_is_given_up_and_the_others_are_not(
     upstream: ExampleUpstream, tmp_path: Path
 ) -> None:
     upstream.inject(Fault(Slow(1, 0.05), path="/chainguard/nginx/(manifests/sha256|_chainguard)", times=None))
-    index = Index(upstream, tmp_path, '[images.nginx]\n[images.postgres]\nsince = "now"\n', replace(QUICK, image=1.5))
+    index = Index(upstream, tmp_path, '[images.nginx]\n[images.postgres]\nsince = "now"\n', replace(QUICK, image=4.0))
     assert index.refresh()["nginx"].errors
     assert index.image("postgres").builds
 
