@@ -99,6 +99,7 @@ def test_a_label_gives_a_version_to_what_an_sbom_lists(demo: Demo) -> None:
     assert (learned.build.version, learned.build.label) == ("2.4.1", "nothing-like-it")
     assert learned.build.sbom
     assert learned.build.sbom.kind == "label"
+    assert set(learned.packages or ()) == {"apk/wolfi/glibc@2.41-r0", "apk/wolfi/zlib@1-r0"}
 
 
 @pytest.mark.parametrize(
