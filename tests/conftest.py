@@ -5,10 +5,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # A busy machine takes as long as it takes.
 settings.register_profile("reverse-registry", deadline=None)
+# Whether a change of the code is noticed, not by the smallest example.
+settings.register_profile("mutants", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("reverse-registry")
 
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}

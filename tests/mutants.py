@@ -18,13 +18,11 @@ FOLDER = ROOT / "mutants"
 TESTS = {
     "generator/query": ["tests/query"],
     "generator/record": [
-        "tests/query",
-        "tests/check",
         "tests/generator/record",
-        *(
-            f"tests/generator/test_{name}.py"
-            for name in ("tags", "packages", "schema", "nothing_new", "corrections", "presence")
-        ),
+        "tests/generator/test_packages.py",
+        "tests/generator/test_tags.py",
+        *(f"tests/query/test_{name}.py" for name in ("contents", "list", "resolve", "search")),
+        *(f"tests/check/test_{name}.py" for name in ("against", "check")),
     ],
     "generator/resolve": [
         "tests/generator/resolve",
@@ -45,7 +43,6 @@ TESTS = {
 _DEPTH = {"generator/upstream": 12}
 # These start other processes, in which the code is not seen to be reached.
 _ELSEWHERE = [
-    "tests/check/test_upstream.py",
     "tests/query/test_output.py",
     "tests/server/app/test_fuzz.py",
     "tests/server/app/test_running.py",
@@ -75,7 +72,14 @@ def prepare(package: str) -> Path:
         "also_copy": [".github", "Dockerfile", "Makefile", "README.md", "action.yml", "index"],
         "do_not_mutate_patterns": _WORDS,
         "type_check_command": [*_TYPES, package.partition("/")[0]],
-        "pytest_add_cli_args": ["--timeout=30", "--hypothesis-seed=0", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        "pytest_add_cli_args": [
+            "--timeout=30",
+            "--hypothesis-profile=mutants",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+        ],
         "pytest_add_cli_args_test_selection": [*TESTS[package], *(f"--ignore={path}" for path in _ELSEWHERE)],
         "max_stack_depth": _DEPTH.get(package, -1),
         "timeout_constant": 30.0,
