@@ -38,6 +38,7 @@ GENERATED = [path for path in DOCUMENTS if path.name in SHAPES]
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(json.loads(schema()))
+    assert json.loads(schema())["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
     assert len(GENERATED) >= 7
 
 

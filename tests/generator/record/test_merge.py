@@ -170,6 +170,8 @@ def test_a_retracted_tag_stays_so_for_as_long_as_its_build_is_known() -> None:
         tag_: Retracted(digest=known.digest, reason="its build is of unknown version, not of 1-r0")
     }
     assert index_of(unknown, other, before=once).retracted == once.retracted
+    both = index_of(unknown, replace(other, version="8-r0"), before=index_of(known, other))
+    assert both.retracted.keys() == {tag_, "9-r0-202601090000"}
     assert index_of(known, other, before=once).retracted == {}, "it fits again"
     assert index_of(known, other, before=once).tags[tag_] == known.digest
     assert index_of(other, before=once).retracted == {}

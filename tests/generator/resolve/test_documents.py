@@ -250,3 +250,12 @@ def test_an_image_is_described_in_either_way_and_a_layer_is_no_image(demo: Demo,
 def test_what_has_no_sbom_has_no_label_either(demo: Demo) -> None:
     build = demo.learned(ExampleImage(labels={"dev.chainguard.package.main": "glibc"}).top()).build
     assert (build.version, build.label, build.sbom) == (None, None, None)
+
+
+def test_where_several_packages_fit_no_other_place_is_asked(demo: Demo) -> None:
+    several = spdx_of((Package("demo-1", "1.0-r0"), Package("demo-2", "2.0-r0")))
+    demo.att(CHILD.digest, attestation(SPDX, several, CHILD.digest))
+    demo.sbom(CHILD.digest, spdx_of(), SPDX_JSON)
+    learned = demo.learned(IMAGE.top())
+    assert unclear(learned) == "several packages fit the image's name 'demo'"
+    assert demo.upstream.requests.count(r"\.sbom$") == 0
