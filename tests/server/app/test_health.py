@@ -50,6 +50,14 @@ def test_an_endless_answer_is_not_waited_for(
     assert all(request.sent < 50_000_000 for request in upstream.requests)
 
 
+@pytest.mark.parametrize(("status", "ready"), [(200, 200), (401, 200), (404, 200), (499, 200), (500, 503), (502, 503)])
+def test_an_upstream_that_answers_anything_but_that_it_is_broken_is_there(
+    client: httpx.Client, upstream: ExampleUpstream, status: int, ready: int
+) -> None:
+    upstream.inject(Fault(Answer(status), times=None))
+    assert client.get("/readyz").status_code == ready
+
+
 def test_not_ready_while_upstream_is_broken(client: httpx.Client, upstream: ExampleUpstream) -> None:
     upstream.inject(Fault(Answer(503), times=None))
     assert client.get("/readyz").status_code == 503

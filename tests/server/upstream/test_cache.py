@@ -67,3 +67,24 @@ def test_a_waiter_that_is_cancelled_leaves_the_others_waiting() -> None:
             await first
 
     asyncio.run(scenario())
+
+
+def test_it_is_told_how_many_had_to_go_for_others() -> None:
+    cache: Cache[str, bytes] = Cache(10, len)
+    for key in "abcde":
+        cache.put(key, b"1234")
+    assert cache.evicted == 3
+    cache.put("e", b"123456")
+    cache.put("f", b"x" * 11)
+    assert cache.evicted == 3
+
+
+def test_a_value_lasts_as_long_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("server.upstream.cache.monotonic", lambda: clock[0])
+    cache: Cache[str, float] = Cache(10, lifetime=lambda value: value)
+    for value in (0.0, 5.0, 7.0):
+        cache.put(str(value), value)
+    assert [cache.get(key) for key in ("0.0", "5.0", "7.0")] == [None, 5.0, 7.0]
+    clock[0] += 5
+    assert [cache.get(key) for key in ("0.0", "5.0", "7.0")] == [None, None, 7.0]
