@@ -55,3 +55,22 @@ def test_the_body_of_a_challenge_is_not_waited_for(client: httpx.Client, upstrea
     upstream.revoke_tokens()
     upstream.inject(Fault(Slow(1, 30), path="/manifests/latest$"))
     assert client.get("/v2/postgres/manifests/latest").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ftp://cdn.example.com/x",
+        "http://user:secret@cdn.example.com/x",
+        "//user@cdn.example.com/x",
+        "http://cdn.example.com:0/x",
+        "http://cdn!example.com/x",
+        "http://:80/x",
+        "http://[::1/x",
+    ],
+)
+def test_nobody_is_sent_to_what_is_no_plain_address(
+    client: httpx.Client, upstream: ExampleUpstream, location: str
+) -> None:
+    upstream.inject(Fault(redirect(location), path="/blobs/", times=None))
+    assert error(client.get(f"/v2/nginx/blobs/sha256:{'0' * 64}")) == (502, "UNAVAILABLE")
