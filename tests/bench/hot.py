@@ -28,7 +28,7 @@ from tests.upstream import ExampleUpstream
 
 PAIRS, SECONDS = 11, 0.3
 FEWER = 5
-BAR = 0.8
+TAG_BAR, MANIFEST_BAR = 0.93, 0.8
 CACHE_BAR = 2 * 52 / 44
 """Twice the rate of archeio's redirects: where it made 52,000 a second, this server made 44,000."""
 
@@ -55,9 +55,10 @@ class Pair:
 class Course:
     """Where the pairs are run."""
 
-    def __init__(self, generator: Generator, connections: int = 32) -> None:
+    def __init__(self, generator: Generator, connections: int = 32, seconds: float = SECONDS) -> None:
         self._generator = generator
         self._connections = connections
+        self._seconds = seconds
 
     def run(self, name: str, ours: tuple[Worker, Ask], theirs: tuple[Worker, Ask], pairs: int = PAIRS) -> Pair:
         """Prints the ratios, and gives the median of each."""
@@ -80,7 +81,7 @@ class Course:
         return Pair(rate / baseline_rate, baseline_cpu / cpu, cpu, baseline_cpu)
 
     def _burst(self, worker: Worker, ask: Ask) -> tuple[float, float]:
-        order = Order(worker.port, ask.method, [ask.path], SECONDS, self._connections)
+        order = Order(worker.port, ask.method, [ask.path], self._seconds, self._connections)
         result, cpu = burst(self._generator, worker, order, ask.status)
         return result.rate, cpu
 
@@ -99,7 +100,10 @@ class Hot:
         self._stack, self._folder, self._upstream = stack, folder, upstream
         self.served = stack.enter_context(server(self.index))
         self._get(self.served, self.manifest)
-        self.course = Course(stack.enter_context(generating()))
+        generator = stack.enter_context(generating())
+        self.course = Course(generator)
+        self.fleet = Course(generator, connections=128)
+        self.long = Course(generator, seconds=2.0)
 
     def bare(self, ask: Ask, logs: bool = False) -> Worker:
         """A bare callable that gives the answer that our server gives."""
@@ -109,15 +113,15 @@ class Hot:
         return self._stack.enter_context(uvicorn("tests.bench.bare:app", logs=logs, environment=environment))
 
     def against_bare(self) -> None:
-        self._against_bare("HEAD a known tag", self.head)
-        self._against_bare("GET a known tag", self.get)
-        self._against_bare("GET a manifest in memory", self.manifest)
+        self._against_bare("HEAD a known tag", self.head, TAG_BAR)
+        self._against_bare("GET a known tag", self.get, TAG_BAR)
+        self._against_bare("GET a manifest in memory", self.manifest, MANIFEST_BAR)
         self.course.run("GET a list of tags", (self.served, self.tags), (self.bare(self.tags), self.tags))
         self.course.run("GET /v2/", (self.served, self.version), (self.bare(self.version), self.version))
 
-    def _against_bare(self, name: str, ask: Ask) -> None:
+    def _against_bare(self, name: str, ask: Ask, bar: float) -> None:
         ran = self.course.run(name, (self.served, ask), (self.bare(ask), ask))
-        bars.at_least(BAR, ran.cpu, f"{name}, of bare, by CPU time")
+        bars.at_least(bar, ran.cpu, f"{name}, of bare, by CPU time")
 
     def with_the_log(self) -> None:
         logged = self._stack.enter_context(server(self.index, logs=True))
@@ -125,11 +129,11 @@ class Hot:
             self.course.run(name, (logged, self.head), (self.bare(self.head, logs), self.head), FEWER)
 
     def through_the_cache(self) -> None:
-        """Of nginx.conf, beside what is behind it."""
+        """Of nginx.conf, beside what is behind it. Fewer connections would leave it idle between two requests."""
         cache = self._stack.enter_context(rivals.nginx_cache(self.served.host))
         asks = {"HEAD a known tag": self.head, "GET a known tag": self.get, "GET a manifest": self.manifest}
         for name, ask in asks.items():
-            ran = self.course.run(f"{name}, through the cache", (cache, ask), (self.served, ask))
+            ran = self.fleet.run(f"{name}, through the cache", (cache, ask), (self.served, ask))
             bars.at_least(CACHE_BAR, ran.cpu, f"{name} through the cache, of this server, by CPU time")
 
     def against_others(self) -> None:
@@ -140,9 +144,9 @@ class Hot:
         path = self.manifest.path.replace("/v2/nginx", "/v2/chainguard/nginx")
         theirs = Ask("GET", path, 200)
         self._get(registry, theirs)
-        self.course.run("GET a manifest, to docker-registry", (self.served, self.manifest), (registry, theirs), FEWER)
+        self.long.run("GET a manifest, to docker-registry", (self.served, self.manifest), (registry, theirs), FEWER)
         tag = Ask("HEAD", "/v2/chainguard/nginx/manifests/latest", 200)
-        self.course.run("HEAD a tag, to docker-registry (asks on)", (self.served, self.head), (registry, tag), FEWER)
+        self.long.run("HEAD a tag, to docker-registry (asks on)", (self.served, self.head), (registry, tag), FEWER)
 
     def two_workers(self) -> None:
         """With the load generator on the same two cores: CPU time tells what cores of their own would give."""
