@@ -140,6 +140,7 @@ def test_a_downgrade_to_an_unsigned_home_gives_no_version(index: Index, sigstore
     plain = attached([blob(sbom(), "application/spdx+json")])
     index.upstream.store("redis").push(plain, attestation_tag(subject).replace(".att", ".sbom"))
     assert "unsigned: it is in no envelope" in reason(index)
+    assert index.upstream.requests.count(plain.children[-1].digest) == 0, "it is not worth its download"
 
 
 def test_a_signed_bundle_among_referrers_is_found(index: Index, sigstore: Sigstore) -> None:

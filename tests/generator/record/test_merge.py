@@ -184,6 +184,17 @@ def test_whether_it_is_private_is_what_images_toml_says_now() -> None:
     index = index_of(build("1-r0", "2026-01-01"))
     assert derived_again(index, image(private=True)).private
     assert not derived_again(replace(index, private=True), image()).private
+    assert not index.private
+
+
+def test_a_retracted_tag_is_given_to_no_other_build_of_its_minute() -> None:
+    known = build("1-r0", "2026-01-01")
+    wrong = replace(known, version="2-r0")
+    later = replace(build("1-r0", "2026-01-01", name="later"), purl=known.purl, seen=NOW)
+    index = index_of(wrong, later, before=index_of(wrong, before=index_of(known)))
+    assert index.retracted.keys() == {"1-r0-202601010000"}
+    assert index.tags["1-r0-20260101000000"] == later.digest
+    assert "1-r0-202601010000" not in index.tags
 
 
 def test_a_tag_that_is_too_long_is_named_by_its_beginning() -> None:

@@ -108,6 +108,7 @@ def test_a_label_that_fits_no_package_leaves_it_to_the_name() -> None:
         ({LABEL: "dotnet-10", "dev.chainguard.image.title": "dotnet-runtime"}, ""),
         ({LABEL: "dotnet-10", "dev.chainguard.image.title": ""}, ""),
         ({LABEL: "dotnet-10"}, ""),
+        ({"dev.chainguard.image.title": "app"}, ""),
         ({LABEL: "dotnet 10", "dev.chainguard.image.title": "app"}, ""),
         ({LABEL: "x" * 201, "dev.chainguard.image.title": "app"}, ""),
         ({LABEL: "  ", "dev.chainguard.image.title": "app"}, ""),

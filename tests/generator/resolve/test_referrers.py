@@ -118,6 +118,15 @@ def test_a_referrer_that_is_not_there_keeps_no_other_away(demo: Demo) -> None:
     assert demo.learned(IMAGE.top()).build.version == VERSION
 
 
+def test_those_behind_one_that_is_not_there_are_looked_at(demo: Demo) -> None:
+    missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
+    some = [demo.refer(CHILD, [LAYERS["spdx"]], SPDX_JSON, number=str(number)) for number in range(8)]
+    behind = max(some, key=lambda each: each.digest)
+    assert missing.digest < behind.digest
+    fall_back(demo, CHILD, listed(missing, behind, annotations=None))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
 def test_a_referrer_that_is_not_there_is_the_reason_where_no_other_is(demo: Demo) -> None:
     missing = manifest(EMPTY, [blob({}, SPDX_JSON)], artifact_type=SPDX_JSON, subject=CHILD)
     fall_back(demo, CHILD, listed(missing))
