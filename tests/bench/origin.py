@@ -143,9 +143,7 @@ class Origin:
                 "auth": {"realm": f"http://{self.host}/token", "service": self.host},
                 "tracks": {},
                 "tags": {TAG: DIGEST},
-                "builds": [
-                    build | {"track": "latest", "version": TAG, "created": None, "seen": "2026-01-01T00:00:00Z"}
-                ],
+                "builds": [build],
             }
             (folder / name).mkdir()
             (folder / name / "index.json").write_text(json.dumps(document))

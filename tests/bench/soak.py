@@ -115,7 +115,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
-    print(facts("uvicorn", "httpx"), flush=True)
+    print(facts("uvicorn", "aiohttp"), flush=True)
     soaked = run(60 * given.minutes)
     visits, (before, after) = soaked.traffic.visits, soaked.idle
     print(f"{visits.total()} visits:", ", ".join(f"{count} {name}" for name, count in sorted(visits.items())))
