@@ -110,6 +110,27 @@ def test_a_unique_tag_waits_for_what_may_be_of_its_minute_to_the_second(seconds:
         assert ("1-r0-202603010000" in tags) == is_given
 
 
+def test_a_minute_begins_with_its_first_fraction_of_a_second() -> None:
+    seen = NOW + timedelta(seconds=30, milliseconds=900)
+    made = replace(build("1-r0", "2026-03-01"), created=None, seen=seen)
+    for at, is_given in (
+        (NOW, False),
+        (NOW + timedelta(milliseconds=1), False),
+        (NOW - timedelta(milliseconds=1), True),
+    ):
+        tags = tag([made], {}, ["latest"], awaited=[("latest", at)]).tags
+        assert ("1-r0-202603010000" in tags) == is_given
+
+
+def test_a_build_whose_every_unique_tag_is_another_s_is_named() -> None:
+    made = build("1-r0", "2026-03-01")
+    names = unique_tags(made)[:3]
+    result = tag([made], {}, ["latest", *names])
+    assert result.warnings == (f"no unique tag for {made.digest}: {names[-1]} is another build's",)
+    assert result.tags.keys() == {"1-r0", "1"}
+    assert tag([made], {}, ["latest", *names[:2]]).tags[names[2]] == made.digest
+
+
 def test_a_date_is_credible_up_to_a_day_after_it_was_seen() -> None:
     """Clocks differ, and so do time zones that nobody stated."""
     for ahead, is_credible in ((timedelta(days=1) - timedelta(seconds=1), True), (timedelta(days=1), False)):

@@ -117,6 +117,15 @@ def test_package_with_a_type_that_fits_two_is_not_chosen_from(wanted: str) -> No
         main_package(demo, wanted, "", ["x"])
 
 
+def test_packages_of_other_types_are_told_apart_by_their_paths() -> None:
+    both = [Named("demo", "v1", "golang", f"pkg:golang/github.com/{owner}/demo@v1") for owner in "ab"]
+    assert main_package(both, "golang/github.com/b/demo", "", ["x"]) == both[1]
+    with pytest.raises(VersionUnknownError, match="several packages fit"):
+        main_package(both, "golang/demo", "", ["x"])
+    same = [Named("demo", "1-r0", "apk", f"pkg:apk/{namespace}/demo@1-r0") for namespace in ("wolfi", "chainguard")]
+    assert main_package(same, "apk/demo", "", ["x"]).version == "1-r0"
+
+
 def candidates(image: str, *names: str) -> list[str]:
     installed = [Named(name, "1-r0", "apk", f"pkg:apk/{name}@1-r0") for name in names]
     with pytest.raises(VersionUnknownError) as raised:
