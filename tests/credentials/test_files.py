@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,7 +162,9 @@ def test_a_broken_file_is_one_line_that_holds_nothing_of_it(home: Path, content:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["????", base64.b64encode(b"no colon").decode(), base64.b64encode(b"a:\n").decode()])
+@pytest.mark.parametrize(
+    "value", ["????", "bWU6!eA==", *(base64.b64encode(text).decode() for text in (b"no colon", b"a:\n", b"a:\xff"))]
+)
 def test_an_entry_that_cannot_be_read_is_named_and_not_asked_anonymously(home: Path, value: str) -> None:
     write(home / ".docker/config.json", {"auths": {"ghcr.io": {"auth": value}}})
     with pytest.raises(ConfigurationError, match=r"the entry ghcr\.io of .*config\.json: "):
@@ -276,11 +279,15 @@ def test_a_helper_that_hangs_is_ended_with_all_that_it_started(
         user_of("ecr.example/app", HOME=str(home))
     if (tmp_path / "child").exists():
         child = int((tmp_path / "child").read_text() or 0)
-        assert not child or not Path(f"/proc/{child}").exists() or _is_zombie(child)
+        while child and _is_alive(child):
+            time.sleep(0.01)
 
 
-def _is_zombie(process: int) -> bool:
-    return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
+def _is_alive(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("name", ["../../bin/sh", "a b", "", "-x"])
@@ -297,3 +304,57 @@ def test_a_helper_that_is_not_there_is_named(home: Path) -> None:
     write(home / ".docker/config.json", {"credHelpers": {"ecr.example": "of-nobody"}})
     with pytest.raises(ConfigurationError, match="docker-credential-of-nobody is not installed"):
         user_of("ecr.example/app", HOME=str(home))
+
+
+@pytest.mark.parametrize(
+    ("repository", "server"),
+    [
+        ("docker.io/library/nginx", "https://index.docker.io/v1/"),
+        ("ghcr.io/me/app", "ghcr.io"),
+        ("localhost:5000/app", "localhost:5000"),
+    ],
+)
+def test_a_store_is_asked_by_the_name_that_docker_has_for_a_host(
+    home: Path, helper: Helper, repository: str, server: str
+) -> None:
+    calls = helper(ANSWER)
+    write(home / ".docker/config.json", {"credsStore": "test"})
+    assert user_of(repository, HOME=str(home)) == "helped"
+    assert calls.read_text() == f"get {server}\n"
+
+
+def test_a_store_is_asked_by_the_name_that_its_entry_has(home: Path, helper: Helper) -> None:
+    calls = helper(ANSWER)
+    write(home / ".docker/config.json", {"credsStore": "test", "auths": {"https://GHCR.io/v2/": {}}})
+    assert user_of("ghcr.io/me/app", HOME=str(home)) == "helped"
+    assert calls.read_text() == "get https://GHCR.io/v2/\n"
+
+
+def test_a_helper_that_prints_without_end_is_not_read_to_its_end(home: Path, helper: Helper) -> None:
+    helper(f"{ANSWER}; head -c 5000000 /dev/zero | tr '\\0' ' '")
+    write(home / ".docker/config.json", {"credHelpers": {"ecr.example": "test"}})
+    assert user_of("ecr.example/app", HOME=str(home)) == "helped", "what follows is white space"
+    helper(f"head -c 5000000 /dev/zero | tr '\\0' ' '; {ANSWER}")
+    with pytest.raises(ConfigurationError, match="printed no credentials"):
+        user_of("ecr.example/app", HOME=str(home))
+
+
+def test_a_file_over_the_bound_is_not_read(home: Path) -> None:
+    file = write(home / ".docker/config.json", {"auths": {"ghcr.io": auth("octocat")}})
+    text = file.read_text()
+    file.write_text(text + " " * (4 * 1024 * 1024 - len(text)))
+    assert user_of("ghcr.io/me/app", HOME=str(home)) == "octocat"
+    file.write_text(file.read_text() + " ")
+    with pytest.raises(ConfigurationError, match="over 4194304 bytes"):
+        user_of("ghcr.io/me/app", HOME=str(home))
+
+
+def test_a_password_in_an_entry_of_its_own_and_padded_with_zeros(home: Path) -> None:
+    entries = {"a.example": {"username": "me", "password": f"{SECRET}\0\0"}, "b.example": {"password": SECRET}}
+    write(home / ".docker/config.json", {"auths": entries})
+    store = CredentialStore.from_environment({"HOME": str(home)})
+    found = store.find(Repository.parse("a.example/app"))
+    assert found is not None
+    assert (found.username, found.password) == ("me", SECRET)
+    assert found.basic == f"Basic {base64.b64encode(f'me:{SECRET}'.encode()).decode()}"
+    assert store.find(Repository.parse("b.example/app")) is None

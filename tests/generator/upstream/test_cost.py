@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from generator.document import decode
 from generator.errors import BudgetError, MalformedError, TransientError
@@ -16,6 +17,7 @@ from generator.resolve.formats.spdx import read_spdx
 from generator.upstream import Client, Connections
 from generator.upstream.memory import Memory
 from generator.upstream.redaction import hide
+from generator.upstream.transport.deadline import within
 from tests.generator.conftest import QUICK, Index
 from tests.upstream import ExampleUpstream, Fault, Slow
 
@@ -91,7 +93,9 @@ def test_nothing_is_asked_for_once_the_budget_is_spent(upstream: ExampleUpstream
     assert len(upstream.requests) == 0
 
 
-def test_headers_that_trickle_are_given_up_in_time() -> None:
+@pytest.fixture
+def trickling() -> Iterator[int]:
+    """A port at which an answer's first header never ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -107,14 +111,24 @@ def test_headers_that_trickle_are_given_up_in_time() -> None:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    limits = replace(QUICK, attempts=1, image=0.5)
-    with Connections(1) as connections:
-        client = Client(Repository.parse(f"127.0.0.1:{listener.getsockname()[1]}/demo"), connections, limits)
-        with pytest.raises(TransientError):
-            client.head("latest")
+    yield listener.getsockname()[1]
     over.set()
     thread.join(10)
     listener.close()
+
+
+def test_headers_that_trickle_are_given_up_in_time(trickling: int) -> None:
+    limits = replace(QUICK, attempts=1, image=0.5)
+    with Connections(1) as connections:
+        client = Client(Repository.parse(f"127.0.0.1:{trickling}/demo"), connections, limits)
+        with pytest.raises(TransientError):
+            client.head("latest")
+
+
+def test_so_are_those_of_a_proxy(trickling: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{trickling}")
+    with Connections(1) as connections, within(0.5), pytest.raises(requests.RequestException):
+        connections.request("GET", "http://registry.example/v2/", {}, (5.0, 5.0))
 
 
 def test_a_secret_is_hidden_in_whatever_form_it_is_repeated() -> None:
