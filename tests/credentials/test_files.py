@@ -350,11 +350,43 @@ def test_a_file_over_the_bound_is_not_read(home: Path) -> None:
 
 
 def test_a_password_in_an_entry_of_its_own_and_padded_with_zeros(home: Path) -> None:
-    entries = {"a.example": {"username": "me", "password": f"{SECRET}\0\0"}, "b.example": {"password": SECRET}}
+    entries = {"a.example": {"username": "me", "password": f"X{SECRET}X\0\0"}, "b.example": {"password": SECRET}}
     write(home / ".docker/config.json", {"auths": entries})
     store = CredentialStore.from_environment({"HOME": str(home)})
     found = store.find(Repository.parse("a.example/app"))
     assert found is not None
-    assert (found.username, found.password) == ("me", SECRET)
-    assert found.basic == f"Basic {base64.b64encode(f'me:{SECRET}'.encode()).decode()}"
+    assert (found.username, found.password) == ("me", f"X{SECRET}X")
+    assert found.basic == f"Basic {base64.b64encode(f'me:X{SECRET}X'.encode()).decode()}"
     assert store.find(Repository.parse("b.example/app")) is None
+
+
+def test_podman_s_file_is_where_its_configuration_is(home: Path) -> None:
+    write(home / "xdg/containers/auth.json", {"auths": {"quay.io": auth("xdg")}})
+    write(home / ".config/containers/auth.json", {"auths": {"quay.io": auth("config")}})
+    assert user_of("quay.io/app", HOME=str(home), XDG_CONFIG_HOME=str(home / "xdg")) == "xdg"
+
+
+def test_an_empty_file_has_no_entry(home: Path) -> None:
+    (home / ".docker").mkdir(parents=True)
+    (home / ".docker/config.json").touch()
+    assert user_of("ghcr.io/me/app", HOME=str(home)) is None
+
+
+@pytest.mark.parametrize("text", ["\x7f", "\x1f", "\n"])
+def test_what_no_request_may_hold_is_refused(home: Path, text: str) -> None:
+    for entry in ({"username": f"a{text}"}, auth("me", text), {"identitytoken": text}):
+        write(home / ".docker/config.json", {"auths": {"ghcr.io": entry}})
+        with pytest.raises(ConfigurationError, match="holds characters that no request may hold"):
+            user_of("ghcr.io/me/app", HOME=str(home))
+
+
+def test_who_was_asked_is_named_with_the_file_that_says_so(home: Path, helper: Helper) -> None:
+    helper("exit 3")
+    for document, where in (
+        ({"credHelpers": {"ecr.example": "test"}}, "the helper test for ecr.example of"),
+        ({"credsStore": "test"}, "the store test of"),
+    ):
+        file = write(home / ".docker/config.json", document)
+        with pytest.raises(ConfigurationError) as caught:
+            user_of("ecr.example/app", HOME=str(home))
+        assert str(caught.value) == f"{where} {file}: docker-credential-test failed with status 3"

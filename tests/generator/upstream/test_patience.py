@@ -137,6 +137,15 @@ def test_a_host_that_has_asked_for_just_our_patience_is_asked(clock: Clock, paus
     pauses.wait("a")
 
 
+def test_a_host_that_has_answered_and_asks_much_later_is_as_new(clock: Clock, pauses: Pauses) -> None:
+    pauses.ask("a", 5.0)
+    pauses.answered("a")
+    clock.now += 1000.0
+    pauses.ask("a", 5.0)
+    pauses.wait("a")
+    assert clock.now == 2005.0
+
+
 def test_nobody_waits_once_all_is_to_stop(clock: Clock, pauses: Pauses) -> None:
     clock.is_stopped = True
     pauses.ask("a", 5.0)
