@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.bench.reloads import under_load
 from tests.bench.soak import run
 from tests.bench.traffic import Traffic
@@ -11,11 +13,12 @@ from tests.clients.serving import recorded
 from tests.upstream import ExampleUpstream, Options
 
 SECONDS, RATE, RELOAD_EVERY = 7.0, 250.0, 2.0
-VISITS = 1000
+VISITS = 400
 GROWTH = 1.15
 """Memory still moves, so soon after the start."""
 
 
+@pytest.mark.timeout(500)
 def test_a_server_under_mixed_traffic_leaks_nothing() -> None:
     soaked = run(SECONDS, RATE, RELOAD_EVERY, visits=VISITS)
     assert not soaked.traffic.failures
