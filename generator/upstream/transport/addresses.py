@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Collection
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
@@ -38,12 +39,12 @@ def network(address: str) -> Network:
     return Network.SPECIAL if parsed.is_reserved else Network.PRIVATE
 
 
-def judge(url: str, home: str, *, by_proxy: bool) -> None:
+def judge(url: str, home: str, *, by_proxy: bool) -> frozenset[Network]:
     """Whether `home`, an upstream's URL, may send us to `url`: to a public address, or to the network that it is in.
 
-    Every address of a name counts. A name is not looked up where it is `home`'s own or a proxy resolves it; an
-    address that is written out is judged all the same. Raises `UntrustedError`, and `TransientError` where a name
-    has no address.
+    Returns the networks that may be connected to for it. Every address of a name counts. A name is not looked up
+    where it is `home`'s own or a proxy resolves it; an address that is written out is judged all the same. Raises
+    `UntrustedError`, and `TransientError` where a name has no address.
     """
     if urlsplit(home).scheme == "https" and urlsplit(url).scheme != "https":
         raise UntrustedError(f"is sent on from https to {printable(urlsplit(url).scheme, 20)}")
@@ -54,36 +55,46 @@ def judge(url: str, home: str, *, by_proxy: bool) -> None:
     if refused and (Network.SPECIAL in refused or not refused <= (_stated(own) or _networks_of_home(own, by_proxy))):
         what = " and ".join(sorted(each.value for each in refused))
         raise UntrustedError(f"is sent on from {printable(own)} to {printable(host)}, which is {what}")
+    is_known = bool(found) and not by_proxy and host != own
+    return found | {Network.PUBLIC} if is_known else frozenset(Network)
+
+
+def judge_address(address: str, allowed: Collection[Network]) -> None:
+    """Of a connection that has been made. Raises `UntrustedError`."""
+    if (found := network(address)) not in allowed:
+        raise UntrustedError(
+            f"is sent on to {address}, which is {found.value}, and was not when its name was looked up"
+        )
 
 
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").lower().removesuffix(".")
 
 
-def _stated(host: str) -> set[Network]:
+def _stated(host: str) -> frozenset[Network]:
     """The network of a literal address, also in the forms that inet_aton(3) reads: 2852039166, 0xa9fea9fe, 127.1."""
     if is_local(host):
-        return {Network.LOOPBACK}
+        return frozenset({Network.LOOPBACK})
     try:
-        return {network(socket.inet_ntoa(socket.inet_aton(host)) if _ends_in_number(host) else host)}
+        return frozenset({network(socket.inet_ntoa(socket.inet_aton(host)) if _ends_in_number(host) else host)})
     except ValueError:
-        return set()
+        return frozenset()
     except OSError:
-        return {Network.SPECIAL}
+        return frozenset({Network.SPECIAL})
 
 
-def _networks_of_home(host: str, by_proxy: bool) -> set[Network]:
+def _networks_of_home(host: str, by_proxy: bool) -> frozenset[Network]:
     try:
         return _looked_up(host)
     except TransientError:
         if by_proxy:
-            return {Network.PUBLIC}
+            return frozenset({Network.PUBLIC})
         raise
 
 
-def _looked_up(host: str) -> set[Network]:
+def _looked_up(host: str) -> frozenset[Network]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise TransientError(f"{printable(host)} has no address") from None
-    return {network(str(address[4][0])) for address in found}
+    return frozenset(network(str(address[4][0])) for address in found)

@@ -12,11 +12,11 @@ from requests.utils import default_headers
 from generator.document import printable
 from generator.errors import UntrustedError
 from generator.upstream.memory import Memory
-from generator.upstream.transport.addresses import judge
-from generator.upstream.transport.deadline import Adapter
+from generator.upstream.transport.addresses import Network, judge
+from generator.upstream.transport.deadline import Adapter, leading_to
 from generator.upstream.transport.pauses import Pauses
+from generator.upstream.transport.proxy import proxy_for, trusted
 from generator.upstream.transport.response import drain, is_transient, retry_after
-from generator.upstream.transport.surroundings import Surroundings
 
 _REDIRECTS = 5
 _HOSTS = 8
@@ -29,15 +29,16 @@ class Connections:
     It is requests without its `Session`, which would take as long again for each request as all below it does.
     A host that asks for a pause gets it from every thread, of at most `patience` seconds.
     Once `stopping` is set, nothing is tried again. `memory` is for the documents of all of them.
+    Raises `ConfigurationError` where the environment names certificate authorities that cannot be read.
     """
 
     def __init__(self, size: int, patience: float = 60.0) -> None:
         self.stopping = threading.Event()
         self.memory = Memory()
-        self._adapter = Adapter(pool_connections=max(size, _HOSTS), pool_maxsize=size)
+        self._adapter = Adapter(trusted(), pool_connections=max(size, _HOSTS), pool_maxsize=size)
         self._headers = {**default_headers(), "User-Agent": "reverse-registry", "Accept-Encoding": "identity"}
         self._pauses = Pauses(patience, self.stopping)
-        self._surroundings: dict[str, Surroundings] = {}
+        self._proxies: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -111,13 +112,11 @@ class Connections:
             # Only now the host is in the form that it is connected to by.
             url = prepared.url or ""
             host = urlsplit(url).netloc
-            surroundings = self._surrounding(host, url)
-            if url != home:
-                judge(url, home, by_proxy=surroundings.by_proxy)
+            proxies = self._proxies_for(scheme, host, url)
+            allowed = frozenset(Network) if url == home else judge(url, home, by_proxy=bool(proxies))
             self._pauses.wait(host)
-            response = self._adapter.send(
-                prepared, stream=True, timeout=timeout, verify=surroundings.verify, proxies=surroundings.proxies
-            )
+            with leading_to(allowed):
+                response = self._adapter.send(prepared, stream=True, timeout=timeout, proxies=proxies)
         except requests.RequestException:
             raise
         except (ValueError, urllib3.exceptions.HTTPError) as error:
@@ -128,12 +127,13 @@ class Connections:
             self._pauses.answered(host)
         return response
 
-    def _surrounding(self, host: str, url: str) -> Surroundings:
-        """Looked up once for a host: each look takes 0.4 ms."""
-        key = f"{urlsplit(url).scheme}://{host}"
-        if key not in self._surroundings:
-            self._surroundings[key] = Surroundings.of(url)
-        return self._surroundings[key]
+    def _proxies_for(self, scheme: str, host: str, url: str) -> dict[str, str]:
+        """As requests wants them. Looked up once for a host: the environment is long."""
+        key = f"{scheme}://{host}"
+        if key not in self._proxies:
+            proxy = proxy_for(url)
+            self._proxies[key] = {scheme: proxy} if proxy else {}
+        return self._proxies[key]
 
 
 def _following(url: str, response: requests.Response) -> str | None:

@@ -1,9 +1,10 @@
-"""HTTP answers that have to be complete by a certain moment, however they trickle."""
+"""HTTP connections that lead where they may, and whose answers have to be complete by a certain moment."""
 
 import io
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPResponse
@@ -13,7 +14,10 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from generator.upstream.transport.addresses import Network, judge_address
+
 _until: ContextVar[float] = ContextVar("until", default=float("inf"))
+_allowed: ContextVar[Collection[Network]] = ContextVar("allowed", default=frozenset(Network))
 
 
 @contextmanager
@@ -24,6 +28,16 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _until.reset(token)
+
+
+@contextmanager
+def leading_to(networks: Collection[Network]) -> Iterator[None]:
+    """What is asked inside of it goes to addresses in these networks only, whatever a name resolves to by then."""
+    token = _allowed.set(networks)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
 
 
 class _Timed(io.RawIOBase):
@@ -58,12 +72,37 @@ class _Response(HTTPResponse):
             self.fp = io.BufferedReader(_Timed(sock, until))
 
 
-class _Http(HTTPConnection):
+class _Judged(HTTPConnection):
+    """Its address is looked at once it is connected, and whenever it is used again: before anything is sent."""
+
     response_class = _Response
 
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        try:
+            _judge(connected)
+        except BaseException:
+            connected.close()
+            raise
+        return connected
 
-class _Https(HTTPSConnection):
-    response_class = _Response
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            _judge(self.sock)
+        super().putrequest(*args, **kwargs)
+
+
+def _judge(connected: socket.socket) -> None:
+    """Raises `UntrustedError`."""
+    judge_address(str(connected.getpeername()[0]), _allowed.get())
+
+
+class _Http(_Judged):
+    pass
+
+
+class _Https(_Judged, HTTPSConnection):
+    pass
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
@@ -75,13 +114,21 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """requests' adapter over such connections, also through a proxy."""
+    """requests' adapter over such connections, also through a proxy; no authorities are `trusted` but those."""
+
+    def __init__(self, trusted: ssl.SSLContext, **kwargs: Any) -> None:
+        self._trusted = trusted
+        super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._trusted)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        contexts = {"ssl_context": self._trusted, "proxy_ssl_context": self._trusted}
+        manager = super().proxy_manager_for(proxy, **kwargs, **contexts)
         manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         return manager
+
+    def cert_verify(self, *_: object) -> None:
+        """requests would add certifi's."""

@@ -1,5 +1,6 @@
 """Where an upstream may send the generator, and what goes there."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from generator.errors import NotSupportedError, RefusedError, TransientError, Un
 from generator.reference import Repository
 from generator.upstream import Client, Connections
 from generator.upstream.transport import addresses
+from generator.upstream.transport.proxy import proxy_for
 from tests.generator.conftest import QUICK, Index
 from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel, redirect
 
@@ -92,6 +94,57 @@ def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
 def client(upstream: ExampleUpstream) -> Iterator[Client]:
     with Connections(4) as connections:
         yield Client(Repository.parse(upstream.repository("nginx")), connections, replace(QUICK, attempts=1))
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::1]:5000"])
+def test_this_machine_is_never_asked_by_a_proxy_by_its_other_address_either(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.corp:3128")
+    assert proxy_for(f"http://{host}/v2/") is None
+
+
+@pytest.fixture
+def rebound(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every name is this machine's; but when it is looked up to be judged, it has what is in the list, if anything."""
+    judged: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def answer(host: str, port: int | None, *arguments: int, **named: int) -> list[tuple[object, ...]]:
+        if port is None and judged:
+            return [(0, 0, 0, "", (address, 0)) for address in judged]
+        return [*look_up("127.0.0.1", port, *arguments, **named)]
+
+    monkeypatch.setattr("socket.getaddrinfo", answer)
+    return judged
+
+
+def follow(upstream: ExampleUpstream, connections: Connections) -> int:
+    """A registry sends on to a name of its own; the status of what is found there."""
+    port, cdn_port = upstream.host.partition(":")[2], upstream.cdn_host.partition(":")[2]
+    upstream.inject(Fault(redirect(f"http://cdn.example:{cdn_port}/inside"), path="/v2/"))
+    with connections.request("GET", f"http://registry.example:{port}/v2/", {}, (5, 5)) as response:
+        return response.status_code
+
+
+def test_a_name_that_leads_elsewhere_once_it_was_judged_is_sent_nothing(
+    upstream: ExampleUpstream, rebound: list[str]
+) -> None:
+    rebound.append("8.8.4.4")
+    with Connections(4) as connections, pytest.raises(UntrustedError, match="and was not when its name was looked up"):
+        follow(upstream, connections)
+    assert upstream.requests.count("/inside") == 0
+
+
+def test_nor_by_a_connection_that_is_open_already(upstream: ExampleUpstream, rebound: list[str]) -> None:
+    """It was made for a registry that is in that network; the name has moved out of it since."""
+    with Connections(4) as connections:
+        assert follow(upstream, connections) == 404
+        assert upstream.requests.count("/inside") == 1
+        rebound.append("8.8.4.4")
+        with pytest.raises(UntrustedError, match="which is this machine"):
+            follow(upstream, connections)
+    assert upstream.requests.count("/inside") == 1
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "file", "gopher", "javascript"])
