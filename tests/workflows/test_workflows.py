@@ -48,7 +48,7 @@ def test_each_job_may_do_what_it_has_to_and_no_more() -> None:
     }
     signing = {"id-token": "write", "attestations": "write"}
     assert {name: {job: each.get("permissions") for job, each in jobs(name).items()} for name in NAMES} == {
-        "ci.yml": {"test": None},
+        "ci.yml": {"test": None, "image": None},
         "refresh.yml": {
             "refresh": {"contents": "write"},
             "pages": {"pages": "write", "id-token": "write"},
@@ -92,6 +92,15 @@ def test_what_does_not_push_has_no_credentials_of_git_at_hand(name: str) -> None
 def test_what_is_built_has_a_base_that_cannot_change() -> None:
     base = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("ARG BASE="))
     assert re.search(r":3\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", base)
+
+
+def test_an_image_is_built_and_tried_at_each_change_as_it_is_for_a_release() -> None:
+    ci, release = (
+        {step["name"]: step["run"] for step in jobs(name)["image"]["steps"] if step.get("name") in ("Build", "Try")}
+        for name in ("ci.yml", "release.yml")
+    )
+    assert ci == release
+    assert list(ci) == ["Build", "Try"]
 
 
 def test_the_schedule_runs_one_at_a_time_and_also_by_hand() -> None:
