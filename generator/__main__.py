@@ -9,7 +9,8 @@ def main() -> None:
 
         run()
     except ModuleNotFoundError as error:
-        sys.exit(f"reverse-registry: {error.name} is not installed; the generator needs requirements/generator.txt")
+        missing = (error.name or "").partition(".")[0]
+        sys.exit(f"reverse-registry: {missing} is not installed; the generator needs requirements/generator.txt")
 
 
 if __name__ == "__main__":

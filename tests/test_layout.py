@@ -60,11 +60,14 @@ def test_each_half_runs_without_the_packages_of_the_other(program: str, foreign:
     subprocess.run([sys.executable, "-c", f"import sys; {blocked}{program}"], cwd=ROOT, check=True)
 
 
-def test_the_console_script_says_that_the_generator_is_not_installed() -> None:
-    code = "import sys; sys.modules['typer'] = None; from generator.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("package", ["typer", "oras"])
+def test_the_console_script_says_that_the_generator_is_not_installed(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from generator.__main__ import main; main()"
+    words = [sys.executable, "-c", code, "refresh", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == ("reverse-registry: typer is not installed; the generator needs requirements/generator.txt\n")
+    said = f"reverse-registry: {package} is not installed; the generator needs requirements/generator.txt\n"
+    assert done.stderr == said
 
 
 def test_every_lock_file_has_hashes_and_names_no_host() -> None:
