@@ -28,7 +28,11 @@ def _proxy_for(scheme: str, host: str, port: int) -> URL | None:
     proxies = getproxies_environment()
     proxy = proxies.get(scheme) or proxies.get("all")
     excepted = [entry.strip().lower() for entry in proxies.get("no", "").split(",")]
-    if not proxy or is_loopback(host) or any(_matches(entry, host, port) for entry in excepted if entry):
+    if (
+        not proxy
+        or is_loopback(f"[{host}]" if ":" in host else host)
+        or any(_matches(entry, host, port) for entry in excepted if entry)
+    ):
         return None
     return URL(proxy if "://" in proxy else f"http://{proxy}")
 

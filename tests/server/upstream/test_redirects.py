@@ -1,10 +1,12 @@
 """Where upstream sends the server, and what comes with that."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from tests.server.conftest import error
-from tests.upstream import Answer, ExampleUpstream, Fault, Slow, redirect
+from tests.server.conftest import Serve, error
+from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel, Slow, redirect
 
 REDIRECTS = [301, 302, 303, 307, 308]
 
@@ -74,3 +76,47 @@ def test_nobody_is_sent_to_what_is_no_plain_address(
 ) -> None:
     upstream.inject(Fault(redirect(location), path="/blobs/", times=None))
     assert error(client.get(f"/v2/nginx/blobs/sha256:{'0' * 64}")) == (502, "UNAVAILABLE")
+
+
+def test_elsewhere_is_asked_for_the_same_types(
+    client: httpx.Client, upstream: ExampleUpstream, names: dict[str, list[str]]
+) -> None:
+    names["mirror.example.com"] = ["127.0.0.1"]
+    upstream.options.tokens = False
+    port = upstream.host.partition(":")[2]
+    elsewhere = f"http://mirror.example.com:{port}/v2/chainguard/postgres/manifests/latest?there"
+    upstream.inject(Fault(redirect(elsewhere), path="latest$", times=1))
+    assert client.get("/v2/postgres/manifests/latest").status_code == 200
+    first, *_ = upstream.requests
+    (second,) = (request for request in upstream.requests if "there" in request.query)
+    assert first.headers["accept"] == second.headers["accept"] != "*/*"
+
+
+def test_a_query_is_sent_on_as_it_was_escaped(client: httpx.Client, upstream: ExampleUpstream) -> None:
+    client.get("/v2/postgres/tags/list?last=a%2Fb%3Dc")
+    assert [request.query_string for request in upstream.requests.matching("/tags/list$")] == [b"last=a%2Fb%3Dc"]
+
+
+def test_a_header_that_holds_more_than_printable_ascii_is_not_sent_on(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    upstream.options.redirect_blobs = False
+    upstream.inject(
+        Fault(Mislabel({"ETag": '"caf\xe9"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}), path="/blobs/")
+    )
+    store = upstream.store("nginx")
+    layer = store.manifests[store.tags["latest"]].children[0].children[0].digest
+    answer = client.get(f"/v2/nginx/blobs/{layer}")
+    assert answer.status_code == 200
+    assert "etag" not in answer.headers
+    assert answer.headers["last-modified"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+def test_a_registry_in_plain_text_may_name_a_realm_with_tls(
+    serve: Serve, upstream: ExampleUpstream, secure: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "secure.pem"))
+    challenge = {"WWW-Authenticate": f'Bearer realm="{secure.url}/token"'}
+    upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
+    assert error(serve().get("/v2/postgres/manifests/latest"))[0] == 403
+    assert secure.requests.count("/token") == 1
