@@ -231,6 +231,7 @@ def test_one_moment_is_written_in_one_way_wherever_a_refresh_runs(monkeypatch: p
     time.tzset()
     try:
         assert str(utc(NOW.astimezone(timezone(timedelta(hours=-7))))) == str(NOW)
+        assert unique_tags(build("1-r0", "2026-03-01"))[0] == "1-r0-202603010000"
     finally:
         monkeypatch.undo()
         time.tzset()
