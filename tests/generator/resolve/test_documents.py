@@ -1,6 +1,7 @@
 """What a document may come in, what in it is not installed, and what several of them come to."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -259,3 +260,10 @@ def test_where_several_packages_fit_no_other_place_is_asked(demo: Demo) -> None:
     learned = demo.learned(IMAGE.top())
     assert unclear(learned) == "several packages fit the image's name 'demo'"
     assert demo.upstream.requests.count(r"\.sbom$") == 0
+
+
+def test_each_document_that_gave_nothing_is_a_reason(demo: Demo) -> None:
+    odd = [attestation(f"somebody/{number}", {}, CHILD.digest) for number in range(2)]
+    demo.att(CHILD.digest, *(replace(each, annotations={}) for each in odd))
+    reasons = demo.learned(IMAGE.top()).reason.split("; ")
+    assert sorted(reason[-len("'somebody/0'") :] for reason in reasons) == ["'somebody/0'", "'somebody/1'"]
