@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 RUNNABLE := $(VENV)/.runnable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install run test lint audit bench mutants example lock
+.PHONY: help install run test lint audit bench mutants example lock licences
 
 help:
 	@echo 'make run     an example registry, the generator run on it, and the server over that; prints commands to paste (PORT=8000)'
@@ -15,7 +15,7 @@ help:
 	@echo 'make bench   benchmarks against a stated baseline'
 	@echo 'make mutants which changes of the code no test would notice (ONLY=server/registry; goes on where it stopped; see tests/README.md)'
 	@echo 'make example record tests/example anew from the example upstream'
-	@echo 'make lock    write the lock files anew from pyproject.toml'
+	@echo 'make lock    write the lock files anew from pyproject.toml, and the licences of what is in them'
 
 # What running needs. The tests' packages, several times as much, wait for `make test`.
 $(RUNNABLE): pyproject.toml requirements/run.txt
@@ -59,3 +59,8 @@ example: install
 
 lock: install
 	requirements/lock.sh
+	$(MAKE) licences
+
+# Of what is installed: after `make lock` that is installed again first.
+licences: install
+	requirements/licences.sh
