@@ -27,7 +27,7 @@ SPOKEN = {
     "The Unlicense (Unlicense)": "Unlicense",
 }
 # Packages that state none, but have it beside them.
-UNSTATED = {"sigstore-models": "Apache-2.0"}
+UNSTATED = {"sigstore-models": "MIT"}
 # uvicorn's other parser of HTTP, which it cannot be installed without.
 NOT_IMPORTED = {"h11"}
 
