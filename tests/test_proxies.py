@@ -112,7 +112,7 @@ def test_no_proxy_does_not_have_it(half: str, exceptions: str, url: str, monkeyp
 
 
 @pytest.mark.parametrize("half", HALVES)
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5000", "registry.localhost:5000"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5000", "registry.localhost:5000", "[::1]", "[::1]:5000"])
 def test_this_machine_is_never_asked_by_a_proxy(half: str, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", PROXY)
     assert chosen(half, f"http://{host}/v2/") is None
