@@ -20,7 +20,7 @@ def load_verifiers(trusts: Mapping[str, Trust | None], folder: Path, root: Path 
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise ConfigurationError(
-            f"images.toml: [trust] needs the package {missing}: pip install 'reverse-registry[generator,verify]'"
+            f"images.toml: [trust] needs the package {missing}: pip install 'reverse-registry[verify]'"
         ) from None
     verifiers = Verifiers(folder, root)
     return {name: verifiers.of(trust) for name, trust in trusting.items()}

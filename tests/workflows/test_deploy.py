@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,18 @@ def test_code_and_index_are_apart_on_a_host() -> None:
     assert index
     assert f"REVERSE_REGISTRY_INDEX={index[1]}/index" in server
     assert not index[1].startswith(code[1])
+
+
+def test_no_document_installs_an_extra_that_there_is_none_of() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.md", "*.py", "*.yml"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    named = {
+        extra
+        for file in tracked.stdout.split()
+        for each in re.findall(r"reverse-registry\[([a-z,]+)\]", (ROOT / file).read_text())
+        for extra in each.split(",")
+    }
+    assert named
+    assert named <= {*extras}
