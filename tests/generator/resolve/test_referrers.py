@@ -209,3 +209,13 @@ def test_a_signature_is_told_in_either_case(demo: Demo, type_: str) -> None:
     fall_back(demo, CHILD, listed(signature))
     demo.learned(IMAGE.top())
     assert demo.upstream.requests.count(signature.digest) == 0
+
+
+def test_those_behind_one_that_is_about_something_else_are_looked_at(demo: Demo) -> None:
+    other = ExampleImage(labels={"another": "image"}).child()
+    strays = [demo.refer(other, [LAYERS["spdx"]], SPDX_JSON, number=str(number)) for number in range(8)]
+    about = [demo.refer(CHILD, [LAYERS["spdx"]], SPDX_JSON, number=str(number)) for number in range(8)]
+    first, behind = min(strays, key=lambda each: each.digest), max(about, key=lambda each: each.digest)
+    assert first.digest < behind.digest, "the order in which they are looked at"
+    fall_back(demo, CHILD, listed(behind, first, annotations=None))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
