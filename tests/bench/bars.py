@@ -4,11 +4,11 @@ MET, MISSED = "met   ", "MISSED"
 
 
 def at_least(bar: float, figure: float, what: str) -> None:
-    _say(figure >= bar, what, figure, f"at least {bar:.3g}")
+    _say(figure >= bar, what, figure, f"at least {bar:g}")
 
 
 def at_most(bar: float, figure: float, what: str) -> None:
-    _say(figure <= bar, what, figure, f"at most {bar:.3g}")
+    _say(figure <= bar, what, figure, f"at most {bar:g}")
 
 
 def _say(is_met: bool, what: str, figure: float, bar: str) -> None:
