@@ -1,9 +1,12 @@
 """Files of a folder as they must be: regular ones, reached through no link. The folder itself may be one."""
 
+import errno
 import stat
 from pathlib import Path
 
 from generator.errors import BrokenIndexError
+
+MOST = 256 * 1024 * 1024
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -34,6 +37,13 @@ def inside(folder: Path, relative: str) -> Path:
             wanted = "a folder" if is_expected is stat.S_ISDIR else "a regular file"
             raise BrokenIndexError(f"{path}: is {kind(mode)}, should be {wanted}; remove it, or restore it from git")
     return folder / relative
+
+
+def read(path: Path) -> bytes:
+    """Raises `OSError`, also where it is larger than any file of an index: git packs a gigabyte of zeros small."""
+    if (size := path.stat().st_size) > MOST:
+        raise OSError(errno.EFBIG, f"{size} bytes, over the bound of {MOST}")
+    return path.read_bytes()
 
 
 def kind(mode: int) -> str:

@@ -138,6 +138,9 @@ def _stamps(folder: Path, wanted: Images, due: Mapping[str, str]) -> Iterator[Fi
         return
     for name in sorted(there.images.keys() - wanted.images.keys()):
         yield Finding(STAMPS, f"images.{name} is not in images.toml, should not be there; refresh")
+    for name in sorted({*there.absent, *there.refused} - wanted.images.keys()):
+        key = "absent" if name in there.absent else "refused"
+        yield Finding(STAMPS, f"{key} has {name}, which is not in images.toml, should not be there; refresh")
     if there.program != program():
         yield Finding(STAMPS, f"program is {there.program or 'none'}, this one is {program()}: refresh", is_note=True)
         return
@@ -148,4 +151,6 @@ def _stamps(folder: Path, wanted: Images, due: Mapping[str, str]) -> Iterator[Fi
 
 
 def _shown(value: object) -> str:
+    if value is msgspec.UNSET:
+        return "missing"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

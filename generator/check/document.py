@@ -12,6 +12,7 @@ from msgspec import Struct
 from generator.check.finding import Finding, difference
 from generator.errors import BrokenIndexError
 from generator.files import inside
+from generator.files import read as read_file
 from generator.record.index import encode
 
 T = TypeVar("T", bound=Struct)
@@ -22,7 +23,7 @@ _MARK = b"\xef\xbb\xbf"
 def read(folder: Path, file: str) -> Generator[Finding, None, bytes | None]:
     """None where there is no such file, or a link or device that `generator.check.folder` names."""
     try:
-        return inside(folder, file).read_bytes()
+        return read_file(inside(folder, file))
     except (FileNotFoundError, BrokenIndexError):
         return None
     except OSError as error:

@@ -11,6 +11,7 @@ from generator.check.finding import Finding
 from generator.check.folder import check_folder, recorded_names
 from generator.check.image import ImageFiles, check_image
 from generator.check.origin import check_realms
+from generator.check.remembered import check_remembered
 from generator.check.revision import Revision
 from generator.check.upstream import Claim, ask_upstream
 from generator.errors import ConfigurationError
@@ -53,6 +54,7 @@ def check(
             yield from answer.findings
     if was:
         yield from check_against(was, wanted, files, confirmed)
+        yield from check_remembered(folder, was)
 
 
 def _claims(

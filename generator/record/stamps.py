@@ -9,9 +9,10 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from generator.images import Image
 from generator.record.index import Summary
@@ -34,7 +35,7 @@ class Stamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
     program: str = ""
     images: dict[str, str]
     absent: tuple[str, ...] = ()
-    refused: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, tuple[Annotated[str, Meta(pattern="^[0-9a-f]{16}$")], ...]] = {}
 
 
 def source_stamp(image: Image, data: bytes) -> str:

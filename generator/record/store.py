@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from generator.document import printable
 from generator.errors import BrokenIndexError, StorageError
-from generator.files import inside
+from generator.files import inside, read
 from generator.record.index import Catalogue, ImageIndex, PackageLog, encode
 
 T = TypeVar("T", bound=Struct)
@@ -46,7 +46,7 @@ class Store:
         """None where there is no such file. Raises `BrokenIndexError`, also where it is a link or a device."""
         path = inside(self.folder, relative)
         try:
-            return path.read_bytes()
+            return read(path)
         except FileNotFoundError:
             return None
         except OSError as error:
