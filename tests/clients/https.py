@@ -39,7 +39,8 @@ pid {folder}/pid;
 error_log stderr;
 events {{}}
 http {{
-    access_log off;
+    log_format cache "$request_method $request_uri $upstream_cache_status";
+    access_log {folder}/access.log cache;
     client_body_temp_path {folder}/temporary/body;
     proxy_temp_path {folder}/temporary/proxy;
     include {folder}/site.conf;
