@@ -127,7 +127,7 @@ def test_any_answer_is_what_was_asked_for_or_one_line(registry: Socket, answer: 
     for ask in asked(registry, tokens):
         began = time.monotonic()
         line = told(ask)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30, "it hung"
         assert line.isprintable()
         assert len(line) < 1000
 
