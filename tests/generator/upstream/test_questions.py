@@ -1,14 +1,18 @@
 """What exactly is asked of an upstream: addresses, queries, headers."""
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
 from generator.errors import UpstreamError
 from generator.reference import Repository
-from generator.upstream import Client, Connections
+from generator.upstream import Client, Connections, CredentialStore
 from generator.upstream.manifest import ACCEPT, OCI_INDEX
 from tests.generator.conftest import QUICK
 from tests.upstream import Answer, ExampleUpstream, Fault, Options
@@ -114,3 +118,22 @@ def test_where_the_realm_is_known_no_challenge_is_needed(upstream: ExampleUpstre
     again.head("latest")
     assert upstream.requests.count(status=401) == 0
     assert upstream.requests.count("/token") == 1
+
+
+def test_an_identity_token_is_exchanged_by_the_form_of_oauth2(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    (file := tmp_path / "auth.json").write_text(json.dumps({"auths": {upstream.host: {"identitytoken": "identity"}}}))
+    with Connections(2) as connections:
+        store = CredentialStore((file,))
+        repository = Repository.parse(upstream.repository("nginx"))
+        client = Client(repository, connections, replace(QUICK, attempts=1), credentials=store)
+        with suppress(UpstreamError):
+            client.head("latest")
+    asked = upstream.requests.matching("POST /token")[0]
+    assert dict(parse_qsl(asked.body.decode())) == {
+        "client_id": "reverse-registry",
+        "grant_type": "refresh_token",
+        "refresh_token": "identity",
+        "scope": "repository:chainguard/nginx:pull",
+        "service": upstream.host,
+    }
+    assert (asked.query, asked.authorization) == ({}, None)
