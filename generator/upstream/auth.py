@@ -12,6 +12,7 @@ from generator.document import decode, printable
 from generator.errors import (
     MalformedError,
     NotFoundError,
+    RefusedError,
     TransientError,
     UntrustedError,
     UpstreamError,
@@ -68,7 +69,8 @@ class RepositoryAuth(TokenAuth):  # type: ignore[misc]
     def hide(self, text: str) -> str:
         """`text` without any secret that an upstream may have repeated."""
         found = self.__dict__.get("credentials")
-        secrets = (found.basic.removeprefix("Basic "), found.password, found.identity_token) if found else ()
+        basic = found.basic.removeprefix("Basic ") if found else ""
+        secrets = (basic, found.password, found.identity_token, found.registry_token) if found else ()
         return hide(text, *secrets, self.token or "")
 
     def prepare(self) -> None:
@@ -98,6 +100,8 @@ class RepositoryAuth(TokenAuth):  # type: ignore[misc]
         challenge = original.headers.get("WWW-Authenticate", "")
         with self._lock:
             if asks_for_basic(challenge) and self.credentials and self.credentials.username:
+                if refused == self.credentials.basic:
+                    self._renew()
                 self._basic = self.credentials.basic
             elif self.token is None or refused == f"Bearer {self.token}":
                 self.realm = Realm.of(challenge, self._repository.plain)
@@ -124,7 +128,26 @@ class RepositoryAuth(TokenAuth):  # type: ignore[misc]
             return
         raise UpstreamError(f"{what}: {credentials.source} is not sent there, {why}")
 
+    def _renew(self) -> bool:
+        """Whether there are other credentials than those that were refused."""
+        old = self.credentials
+        if old and self._store:
+            self._store.forget(old)
+            self.__dict__["credentials"] = self._store.find(self._repository) or old
+        return self.credentials != old
+
     def _fetch(self, realm: Realm) -> str:
+        """One that stands among the credentials is the registry's own, and is sent as it is."""
+        if self.credentials and self.credentials.registry_token:
+            return self.credentials.registry_token
+        try:
+            return self._ask(realm)
+        except RefusedError:
+            if not self._renew():
+                raise
+            return self._ask(realm)
+
+    def _ask(self, realm: Realm) -> str:
         """By GET, or with an identity token by OAuth2's POST (distribution, "Token Authentication Specification")."""
         what, credentials = f"the token from {printable(realm.host)}", self.credentials
         asked = {"scope": f"repository:{self._repository.api_path}:pull"}

@@ -37,12 +37,16 @@ _IDENTITY_TOKEN = "<token>"  # noqa: S105
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Of one entry: a user's name and password, or an identity token. `source` says where it stands, and is shown."""
+    """Of one entry: a user's name and password, an identity token, or a bearer token for the registry itself.
+
+    `source` says where it stands, and is shown.
+    """
 
     source: str
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
 
     @property
     def basic(self) -> str:
@@ -55,6 +59,7 @@ class _Entry(Struct, frozen=True, rename="lower"):
     username: str = ""
     password: str = ""
     identitytoken: str = ""
+    registrytoken: str = ""
 
 
 class _Config(Struct, frozen=True, rename="camel"):
@@ -69,12 +74,16 @@ class _Answer(Struct, frozen=True, rename="pascal"):
 
 
 class CredentialStore:
-    """Looks credentials up by repository; a helper is asked once for a key. Safe to share between threads."""
+    """Looks credentials up by repository; a helper is asked once for a key, and once more when what it gave is refused.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, files: tuple[Path, ...]) -> None:
         """Raises `ConfigurationError` where a file that is there cannot be read."""
         self._configs = tuple((file, config) for file in files if (config := _load(file)))
         self._helped: dict[tuple[str, str], _Answer | ConfigurationError | None] = {}
+        self._forgotten: set[str] = set()
         self._lock = threading.Lock()
 
     @classmethod
@@ -100,6 +109,15 @@ class CredentialStore:
                     return found
         return None
 
+    def forget(self, credentials: Credentials) -> None:
+        """A helper that gave these is asked again, once: they may have been for an hour only."""
+        secret = credentials.identity_token or credentials.password
+        with self._lock:
+            if secret in self._forgotten:
+                return
+            self._forgotten.add(secret)
+            self._helped = {asked: answer for asked, answer in self._helped.items() if _secret(answer) != secret}
+
     def _entry(self, file: Path, config: _Config, key: str) -> Credentials | None:
         helpers = {_normal(name): helper for name, helper in (config.cred_helpers or {}).items()}
         entries = {_normal(name): (name, entry) for name, entry in (config.auths or {}).items()}
@@ -107,7 +125,7 @@ class CredentialStore:
         source = f"the entry {printable(name)} of {file}"
         if helper := helpers.get(key):
             return self._ask(helper, key, f"the helper {printable(helper)} for {printable(key)} of {file}")
-        if entry and (entry.auth or entry.username or entry.identitytoken):
+        if entry and (entry.auth or entry.username or entry.identitytoken or entry.registrytoken):
             return _of_entry(entry, source)
         if config.creds_store and "/" not in key:
             where = f"the store {printable(config.creds_store)} of {file}"
@@ -129,6 +147,10 @@ class CredentialStore:
         if answer.username == _IDENTITY_TOKEN:
             return Credentials(source, identity_token=answer.secret)
         return Credentials(source, answer.username, answer.secret)
+
+
+def _secret(answer: _Answer | ConfigurationError | None) -> str | None:
+    return answer.secret if isinstance(answer, _Answer) else None
 
 
 def _files(environment: Mapping[str, str]) -> Iterator[Path]:
@@ -198,9 +220,9 @@ def _of_entry(entry: _Entry, source: str) -> Credentials:
             raise ConfigurationError(f"{source}: auth is not base64 of NAME:PASSWORD")
     # docker pads what it stores with zero bytes.
     password = password.rstrip("\0")
-    if not _is_printable(username + password + entry.identitytoken):
+    if not _is_printable(username + password + entry.identitytoken + entry.registrytoken):
         raise ConfigurationError(f"{source}: holds characters that no request may hold")
-    return Credentials(source, username, password, entry.identitytoken)
+    return Credentials(source, username, password, entry.identitytoken, entry.registrytoken)
 
 
 def _is_printable(text: str) -> bool:

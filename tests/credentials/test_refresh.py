@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,49 @@ def test_an_identity_token_is_posted_to_the_token_endpoint(upstream: ExampleUpst
     done = refresh(tmp_path, upstream.host, {"auth": entry(password="")["auth"], "identitytoken": f"refresh-{SECRET}"})
     assert (done.status, done.builds) == (0, 6), done.output
     assert who_saw(upstream) == {"registry POST /token"}
+    assert done.holds(*SECRETS) == []
+
+
+def test_a_registry_token_is_sent_to_the_registry_as_it_is(upstream: ExampleUpstream, tmp_path: Path) -> None:
+    upstream.options.tokens = False
+    challenge = Answer(401, {"WWW-Authenticate": f'Bearer realm="{upstream.url}/token",service="{upstream.host}"'})
+    upstream.inject(Fault(challenge, path="/v2/"))
+    done = refresh(tmp_path, upstream.host, {"registrytoken": SECRET})
+    assert (done.status, done.builds) == (0, 6), done.output
+    assert upstream.requests.count("/token") == 0
+    assert {(each.side, each.authorization) for each in upstream.requests if each.authorization} == {
+        ("registry", f"Bearer {SECRET}")
+    }
+    assert done.holds(*SECRETS) == []
+
+
+def helper(folder: Path, *secrets: str) -> dict[str, str]:
+    """A helper that gives one secret after another, and the last for ever; `asked` has a line for each time."""
+    (folder / "bin").mkdir()
+    program = folder / "bin/docker-credential-hourly"
+    cases = "".join(f"{number}) secret={secret};; " for number, secret in enumerate(secrets, 1))
+    program.write_text(
+        f"""#!/bin/sh
+echo >>{folder}/asked
+case $(wc -l <{folder}/asked) in {cases} *) secret={secrets[-1]};; esac
+printf '{{"Username": "me", "Secret": "%s"}}' $secret
+"""
+    )
+    program.chmod(0o755)
+    (folder / "config.json").write_text(json.dumps({"credsStore": "hourly"}))
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return {"REGISTRY_AUTH_FILE": str(folder / "config.json"), "PATH": path}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "status", "asked"), [(["expired", SECRET], 0, 2), ([SECRET], 0, 1), (["wrong"], 1, 2)]
+)
+def test_a_helper_is_asked_again_when_what_it_gave_is_refused(
+    upstream: ExampleUpstream, tmp_path: Path, secrets: list[str], status: int, asked: int
+) -> None:
+    done = refresh(tmp_path, upstream.host, None, **helper(tmp_path, *secrets))
+    assert done.status == status, done.output
+    assert len((tmp_path / "asked").read_text().splitlines()) == asked
     assert done.holds(*SECRETS) == []
 
 
