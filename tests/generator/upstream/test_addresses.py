@@ -51,6 +51,17 @@ def test_every_address_of_a_name_is_judged(names: dict[str, list[str]]) -> None:
         addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
 
 
+def test_every_network_of_a_name_is_told(names: dict[str, list[str]]) -> None:
+    names["cdn.example"] = ["10.0.0.1", "127.0.0.1", "8.8.4.4"]
+    with pytest.raises(UntrustedError, match=r"which is an address of a private network and this machine$"):
+        addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
+
+
+def test_a_name_with_a_dot_at_its_end_is_the_same_name(names: dict[str, list[str]]) -> None:
+    addresses.judge("https://CGR.dev./v2/", PUBLIC, by_proxy=False)
+    addresses.judge(PUBLIC, "https://cgr.dev./v2/", by_proxy=False)
+
+
 def test_a_public_name_is_followed(names: dict[str, list[str]]) -> None:
     names["cdn.example"] = ["8.8.4.4", "2606:4700::1111"]
     addresses.judge("https://cdn.example/", PUBLIC, by_proxy=False)
