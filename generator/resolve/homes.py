@@ -6,6 +6,7 @@ Each looks at manifests only and yields what could be opened; nothing is downloa
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
 from generator.record.index import Kind
@@ -24,7 +25,7 @@ _PREDICATE_ANNOTATIONS = (
 _TITLE = "org.opencontainers.image.title"
 _JSON = frozenset({"application/json", "text/json"})
 _SIGNATURES = ("signature", ".sig.", "+sig")
-# Registries set no bound to what anyone may attach. Beyond so many, the likeliest are looked at.
+# Registries set no bound to what anyone may attach. Beyond so many, the likeliest are looked at, or the first.
 _MOST = 16
 
 
@@ -45,19 +46,23 @@ class Attachment:
 Home = Callable[[Snapshot, str], Iterator[Attachment]]
 
 
-def buildkit(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
+def buildkit(snapshot: Snapshot, subject: str, refused: Refused) -> Iterator[Attachment]:
     """Attestation manifests inside the image index itself (BuildKit, attestation-storage.md).
 
-    The first SPDX document is about the image; those behind it are about the stages it was built in.
+    The first SPDX document is about the image; those behind it are about the stages it was built in. One that gave
+    nothing before is not asked for.
     """
-    for descriptor in snapshot.entries:
-        if (
-            descriptor.annotation(REFERENCE_TYPE) == "attestation-manifest"
-            and descriptor.annotation("vnd.docker.reference.digest") == subject
-        ):
-            layers = snapshot.client.manifest(descriptor).manifest.layers
-            stages = [layer for layer in layers if of_predicate(_predicate(layer)) is SPDX][1:]
-            yield from _opened("buildkit", subject, [layer for layer in layers if layer not in stages])
+    entries = (entry for entry in snapshot.entries if entry.annotation(REFERENCE_TYPE) == "attestation-manifest")
+    of_subject = (entry for entry in entries if entry.annotation("vnd.docker.reference.digest") == subject)
+    for descriptor in islice(of_subject, _MOST):
+        attached = subject, descriptor.digest
+        if attached in refused:
+            continue
+        layers = snapshot.client.manifest(descriptor).manifest.layers
+        stages = [layer for layer in layers if of_predicate(_predicate(layer)) is SPDX][1:]
+        found = list(_opened("buildkit", subject, [layer for layer in layers if layer not in stages]))
+        refused.hold(attached, [(subject, attachment.blob.digest) for attachment in found])
+        yield from found
 
 
 def cosign_attestation(snapshot: Snapshot, subject: str) -> Iterator[Attachment]:
@@ -110,7 +115,12 @@ def attachments(snapshot: Snapshot, subject: str, reasons: list[str], refused: R
 
     A home that is not as it should be is passed over and named in `reasons`; raises `TransientError`.
     """
-    homes: tuple[Home, ...] = (buildkit, cosign_attestation, cosign_sbom, partial(referrers, refused=refused))
+    homes: tuple[Home, ...] = (
+        partial(buildkit, refused=refused),
+        cosign_attestation,
+        cosign_sbom,
+        partial(referrers, refused=refused),
+    )
     for home in homes:
         found: dict[str, Attachment] = {}
         try:
