@@ -17,6 +17,8 @@ _CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/v
 _UNKNOWN = frozenset({"", "unknown"})
 # What does not say its platform, and an index inside the index, cost requests each: of a sound index there are few.
 _MOST = 16
+# Each is recorded with each build.
+_MOST_PLATFORMS = 256
 
 
 class Snapshot:
@@ -49,17 +51,24 @@ class Snapshot:
 
     @cached_property
     def children(self) -> Mapping[str, Descriptor]:
-        """The image of each platform of an index; BuildKit's attestation manifests are none."""
+        """The image of each platform of an index; BuildKit's attestation manifests are none.
+
+        Raises `MalformedError` where there are more than any image has.
+        """
         images = [entry for entry in self.entries if entry.media_type in MANIFESTS]
         images = [entry for entry in images if not entry.annotation(REFERENCE_TYPE)]
         stated = {str(image.platform): image for image in images if image.platform and image.platform.os}
         silent = [image for image in images if not (image.platform and image.platform.os)]
         found = {platform: image for image in silent[:_MOST] if (platform := self._platform_of(image))}
-        return {
+        known = {
             platform: image
             for platform, image in (found | stated).items()
             if platform.partition("/")[0] not in _UNKNOWN
         }
+        if len(known) > _MOST_PLATFORMS:
+            what = f"an image index of {len(known)} platforms, over the bound of {_MOST_PLATFORMS}"
+            raise MalformedError(f"{self.client.repository}@{self.digest}: {what}")
+        return known
 
     def _platform_of(self, image: Descriptor) -> str:
         """By the image's configuration; "" where it is no image."""

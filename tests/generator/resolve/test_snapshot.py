@@ -118,3 +118,15 @@ def test_what_an_entry_says_of_its_platform_goes_before_the_configuration_of_ano
     stated, silent = IMAGE.child(), replace(ExampleImage(labels={"a": "b"}).child(), platform={})
     build = demo.learned(index([silent, stated])).build
     assert build.platforms == {"linux/amd64": stated.digest}
+
+
+@pytest.mark.parametrize(("count", "is_sound"), [(256, True), (257, False)])
+def test_more_platforms_than_any_image_has_are_not_recorded(demo: Demo, count: int, is_sound: bool) -> None:
+    """A build of four megabytes of them would make the index as much larger, and so would the next one."""
+    platforms = [{"os": "linux", "architecture": "amd64" if not number else f"a{number}"} for number in range(count)]
+    top = index([replace(CHILD, platform=platform) for platform in platforms])
+    if is_sound:
+        assert len(demo.learned(top).build.platforms) == count
+    else:
+        with pytest.raises(MalformedError, match="an image index of 257 platforms, over the bound of 256"):
+            demo.learned(top)
