@@ -3,9 +3,15 @@
 import asyncio
 import gc
 import json
+import logging
 import weakref
+from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
+import pytest
+
+from server.index.catalogue import Index
 from server.index.current import Current
 from tests.server.conftest import image, write
 from tests.upstream import ExampleUpstream
@@ -58,3 +64,57 @@ def test_the_index_before_is_let_go_of(index: Path) -> None:
     assert asyncio.run(current.reload())
     gc.collect()
     assert before() is None
+
+
+def test_a_reload_is_told_of_with_the_index_that_was_taken(
+    index: Path, upstream: ExampleUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    told = list[Index | None]()
+    current = Current(index, told.append)
+    write(index, upstream, {"nginx": image(upstream, "nginx", tracks={})})
+    assert asyncio.run(current.reload())
+    assert told == [current.index]
+    assert current.loaded.utcoffset() == timedelta(0)
+    assert caplog.messages == [f"The changed index is in use: {len(current.index.images)} images"]
+
+
+def test_a_refusal_is_told_of_with_what_is_wrong_and_what_stays(index: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told = list[Index | None]()
+    current = Current(index, told.append)
+    before = current.index
+    (index / "nginx" / "index.json").write_text("{")
+    assert not asyncio.run(current.reload())
+    assert (told, current.index) == ([None], before)
+    (message,) = caplog.messages
+    stays = current.loaded.isoformat(timespec="seconds")
+    assert message.startswith(f"The changed index is refused, that of {stays} stays in use: {index}/nginx/index.json: ")
+
+
+def test_without_passthrough_an_image_that_becomes_private_is_refused_as_at_the_start(
+    index: Path, upstream: ExampleUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    current = Current(index, with_private=False)
+    write(index, upstream, {"nginx": image(upstream, "nginx", private=True)})
+    assert not asyncio.run(current.reload())
+    assert not current.index.images["nginx"].private
+    assert "nginx is private, which needs REVERSE_REGISTRY_AUTH=passthrough" in caplog.text
+
+
+def test_signals_are_for_the_main_thread(index: Path) -> None:
+    """A server in another thread watches its files all the same."""
+
+    watched = list[bool]()
+
+    async def scenario() -> None:
+        current = Current(index)
+        watching = asyncio.create_task(current.watch())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        watched.append(not watching.done())
+        watching.cancel()
+
+    thread = Thread(target=asyncio.run, args=(scenario(),))
+    thread.start()
+    thread.join()
+    assert watched == [True]

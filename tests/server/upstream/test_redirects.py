@@ -120,3 +120,9 @@ def test_a_registry_in_plain_text_may_name_a_realm_with_tls(
     upstream.inject(Fault(Answer(401, challenge), path="/manifests/", times=None))
     assert error(serve().get("/v2/postgres/manifests/latest"))[0] == 403
     assert secure.requests.count("/token") == 1
+
+
+def test_a_signed_address_may_be_long(client: httpx.Client, upstream: ExampleUpstream) -> None:
+    elsewhere = f"http://{upstream.cdn_host}/x?signature={'s' * 20_000}"
+    upstream.inject(Fault(redirect(elsewhere), path="/blobs/"))
+    assert client.get(f"/v2/nginx/blobs/sha256:{'0' * 64}").headers["location"] == elsewhere

@@ -10,7 +10,7 @@ import pytest
 
 from tests.example import ROOT
 from tests.server.conftest import Serve, error, image, write
-from tests.upstream import Answer, ExampleUpstream, Fault, Options, redirect
+from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel, Options, Slow, redirect
 from tests.upstream.registry import basic
 
 PATHS = ["manifests/latest", "tags/list", f"referrers/sha256:{'0' * 64}", f"blobs/sha256:{'0' * 64}"]
@@ -147,3 +147,23 @@ class TestTheGenerator:
         assert "ertificate" in done.stderr + done.stdout
         assert not (tmp_path / "index/postgres/index.json").exists()
         assert len(secure.requests) == 0
+
+
+@pytest.mark.parametrize("path", ["manifests/latest", "tags/list"])
+def test_an_answer_of_no_stated_length_is_read_to_its_end(
+    client: httpx.Client, upstream: ExampleUpstream, path: str
+) -> None:
+    expected = client.get(f"/v2/python/{path}").content
+    upstream.inject(Fault(Mislabel({"Content-Length": None}), path=f"postgres/{path}", times=None))
+    answer = client.get(f"/v2/postgres/{path}")
+    assert answer.status_code == 200
+    assert len(answer.content) > len(expected) // 4
+
+
+def test_a_blob_whose_upstream_pauses_for_too_long_is_cut(serve: Serve, upstream: ExampleUpstream) -> None:
+    upstream.options.redirect_blobs = False
+    store = upstream.store("nginx")
+    layer = store.manifests[store.tags["latest"]].children[0].children[0].digest
+    upstream.inject(Fault(Slow(1, 60), path="/blobs/"))
+    with pytest.raises(httpx.RemoteProtocolError):
+        serve(timeout=0.5).get(f"/v2/nginx/blobs/{layer}")
