@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import re
 import weakref
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from server.errors import StartError
 from server.index.catalogue import Index
 from server.index.current import Current
 from tests.server.conftest import image, write
@@ -118,3 +120,20 @@ def test_signals_are_for_the_main_thread(index: Path) -> None:
     thread.start()
     thread.join()
     assert watched == [True]
+
+
+def test_packages_that_are_the_same_are_not_held_twice(index: Path, upstream: ExampleUpstream) -> None:
+    (index / "nginx" / "packages.json").write_text('{"schema": 1}\n')
+    current = Current(index)
+    before = current.index.documents["nginx/packages.json"]
+    write(index, upstream, {"nginx": image(upstream, "nginx", tracks={})})
+    assert asyncio.run(current.reload())
+    assert current.index.documents["nginx/packages.json"] is before
+
+
+def test_a_repository_that_is_none_is_told_with_the_file_that_states_it(index: Path) -> None:
+    catalogue = json.loads((index / "index.json").read_text())
+    catalogue["images"]["postgres"]["repository"] = "not a repository"
+    (index / "index.json").write_text(json.dumps(catalogue))
+    with pytest.raises(StartError, match=re.escape(f"{index}/index.json: 'not a repository' is not a repository")):
+        Current(index)
