@@ -9,6 +9,9 @@ from zlib import compress, decompress
 
 from msgspec import Struct
 
+LARGEST = 256 * 1024 * 1024
+"""Bytes of a file."""
+
 Identity = tuple[int, int, int] | None
 """Of a file: nanoseconds, size, inode; None where there is none."""
 
@@ -42,8 +45,11 @@ class Folder:
             raise OSError(errno.ELOOP, "Leads elsewhere by a symbolic link")
         # A pipe would be waited for.
         with os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "Not a regular file")
+            if status.st_size > LARGEST:
+                raise OSError(errno.EFBIG, f"Larger than {LARGEST >> 20} MB")
             body = file.read()
         checksum = sha256(body).digest()
         if not known or known.checksum != checksum:

@@ -129,3 +129,11 @@ def test_a_device_is_refused(whole: Path) -> None:
 def test_the_folder_itself_may_be_a_link(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(whole)
     assert Index(tmp_path / "link").images.keys() == {"nginx", "postgres", "python"}
+
+
+@pytest.mark.parametrize("file", ["index.json", "schema.json", "nginx/index.json", "nginx/packages.json"])
+def test_a_file_of_any_size_is_not_read(whole: Path, file: str) -> None:
+    """It takes no room on disk: only its length is stated."""
+    os.truncate(whole / file, 10 * 1024**3)
+    with pytest.raises(StartError, match=f"{file}: Larger than 256 MB"):
+        Index(whole)
