@@ -26,6 +26,10 @@ class Cycle:
         self.self = self
 
 
+def test_when_it_was_loaded_is_told_in_utc(index: Path) -> None:
+    assert Current(index).loaded.utcoffset() == timedelta(0)
+
+
 def test_an_image_that_says_the_same_is_not_loaded_again(index: Path, upstream: ExampleUpstream) -> None:
     write(index, upstream, {name: image(upstream, name) for name in ("nginx", "python")})
     current = Current(index)

@@ -212,3 +212,15 @@ def test_nothing_of_the_clients_credentials_goes_upstream(client: httpx.Client, 
     headers = {"Authorization": "Bearer secret", "Cookie": "session=secret"}
     assert client.get("/v2/nginx/manifests/latest", headers=headers).status_code == 200
     assert not [request for request in upstream.requests if "secret" in (request.authorization or "")]
+
+
+def test_the_type_that_it_is_sent_with_stands_for_one_that_it_does_not_state(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    """Docker's, of the time before OCI's."""
+    docker = "application/vnd.docker.distribution.manifest.v2+json"
+    body = b'{"schemaVersion": 2, "config": {}, "layers": []}'
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    for name, stated in (("postgres", docker), ("python", f"{docker}; charset=utf-8")):
+        upstream.inject(Fault(Answer(200, {"Content-Type": stated}, body), path="/manifests/"))
+        assert client.get(f"/v2/{name}/manifests/{digest}").headers["content-type"] == docker

@@ -1,6 +1,7 @@
 """A drop-in mirror: the names that images have upstream, with and without containerd's `ns`."""
 
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import httpx
 import pytest
@@ -24,7 +25,8 @@ def test_the_path_of_an_images_repository_is_that_image(
     query = registry.format(host=upstream.host, HOST=upstream.host.upper())
     assert client.head(f"/v2/{NAME}/manifests/1.27.4{query}").headers["docker-content-digest"] == latest
     get = client.get(f"/v2/{NAME}/manifests/1.27.4{query}")
-    assert get.headers["location"].startswith(f"/v2/{NAME}/manifests/{latest}")
+    asked = f"?ns={quote_plus(query.removeprefix('?ns='))}" if query else ""
+    assert get.headers["location"] == f"/v2/{NAME}/manifests/{latest}{asked}"
     assert client.get(f"/v2/{NAME}/tags/list{query}").json() == {"name": NAME, "tags": ["1.27.3", "1.27.4", "latest"]}
     assert len(upstream.requests) == 0
     manifest = client.get(f"/v2/{NAME}/manifests/1.27.4{query}", follow_redirects=True)

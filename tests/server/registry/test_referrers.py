@@ -132,3 +132,20 @@ def test_a_filter_header_of_upstreams_that_lies_about_itself_is_not_relayed(
     upstream.options.referrers = True
     upstream.inject(Fault(Mislabel({"OCI-Filters-Applied": "artifactType"}), path="/referrers/"))
     assert "oci-filters-applied" not in client.get(f"/v2/nginx/referrers/{digest}").headers
+
+
+def test_what_upstream_has_filtered_is_not_filtered_again(
+    client: httpx.Client, upstream: ExampleUpstream, digest: str
+) -> None:
+    """A registry may know the type of what does not state it."""
+    referrer = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1}
+    body = json.dumps({"manifests": [referrer]}).encode()
+    upstream.inject(Fault(Answer(200, {"OCI-Filters-Applied": "artifactType"}, body), path="/referrers/"))
+    answer = client.get(f"/v2/nginx/referrers/{digest}", params={"artifactType": VEX})
+    assert answer.json()["manifests"] == [referrer]
+
+
+def test_a_fallback_tag_has_no_next_page(client: httpx.Client, upstream: ExampleUpstream, digest: str) -> None:
+    answer = client.get(f"/v2/nginx/referrers/{digest}")
+    assert answer.status_code == 200
+    assert "link" not in answer.headers

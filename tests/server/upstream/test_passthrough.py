@@ -396,3 +396,25 @@ class TestWhereCredentialsGo:
 def test_there_is_no_token_endpoint_without_passthrough(serve: Serve, upstream: ExampleUpstream) -> None:
     assert serve().get("/token", headers=THEIRS).status_code == 404
     assert len(upstream.requests) == 0
+
+
+def test_who_asks_is_told_to_upstream_by_the_fields_of_the_specification_alone(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    asked = {"scope": SCOPE, "account": "user", "client_id": "docker", "offline_token": "true", "other": "x"}
+    client.get("/token", params=asked, headers=THEIRS)
+    (request,) = upstream.requests.matching("/token")
+    assert request.query == {
+        "service": upstream.host,
+        "scope": "repository:chainguard/nginx:pull",
+        "account": "user",
+        "client_id": "docker",
+        "offline_token": "true",
+    }
+
+
+def test_a_public_address_may_end_in_a_slash(serve: Serve, upstream: ExampleUpstream) -> None:
+    answer = serve(auth="passthrough", public_url=f"{PUBLIC.rstrip('/')}/").get("/v2/nginx/manifests/latest")
+    challenge = answer.headers["www-authenticate"]
+    assert f'realm="{PUBLIC.rstrip("/")}/token"' in challenge
+    assert f'service="{PUBLIC.partition("://")[2].rstrip("/")}"' in challenge

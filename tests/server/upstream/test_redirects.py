@@ -126,3 +126,13 @@ def test_a_signed_address_may_be_long(client: httpx.Client, upstream: ExampleUps
     elsewhere = f"http://{upstream.cdn_host}/x?signature={'s' * 20_000}"
     upstream.inject(Fault(redirect(elsewhere), path="/blobs/"))
     assert client.get(f"/v2/nginx/blobs/sha256:{'0' * 64}").headers["location"] == elsewhere
+
+
+def test_a_blob_that_is_sent_without_any_coding_is_passed_through(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    upstream.options.redirect_blobs = False
+    upstream.inject(Fault(Mislabel({"Content-Encoding": "identity"}), path="/blobs/"))
+    store = upstream.store("nginx")
+    layer = store.manifests[store.tags["latest"]].children[0].children[0].digest
+    assert client.get(f"/v2/nginx/blobs/{layer}").status_code == 200

@@ -112,3 +112,13 @@ def test_a_process_has_as_many_descriptors_as_it_may(monkeypatch: pytest.MonkeyP
     assert limits["now"] == (100_000, 100_000)
     limits["now"] = (1024, 1024)
     assert 100 < capacity() < 400
+
+
+def test_a_manifest_in_memory_is_given_all_the_same(
+    client: httpx.Client, upstream: ExampleUpstream, request: pytest.FixtureRequest
+) -> None:
+    (path, *_) = (f"/v2/postgres/manifests/{digest}" for digest in upstream.store("postgres").manifests)
+    assert client.get(path, headers={"Connection": "close"}).status_code == 200
+    request.getfixturevalue("hanging")
+    for method in ("GET", "HEAD"):
+        assert client.request(method, path).status_code == 200
