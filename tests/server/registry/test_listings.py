@@ -141,3 +141,13 @@ def test_tags_of_an_index_are_listed_while_upstream_is_gone(serve: Serve, gone: 
     client = serve(index=str(gone))
     assert client.get("/v2/nginx/tags/list").status_code == 200
     assert error(client.get("/v2/postgres/tags/list")) == (502, "UNAVAILABLE")
+
+
+def test_a_number_of_entries_has_less_than_a_hundred_digits(client: httpx.Client) -> None:
+    assert client.get(f"/v2/nginx/tags/list?n={'9' * 99}").status_code == 200
+    assert error(client.get(f"/v2/nginx/tags/list?n={'9' * 100}")) == (400, "PAGINATION_NUMBER_INVALID")
+
+
+@pytest.mark.parametrize("path", ["/v2/", "/v2/_catalog", "/v2/nginx/tags/list", "/v2/postgres/tags/list"])
+def test_what_is_json_says_so_as_everybody_writes_it(client: httpx.Client, path: str) -> None:
+    assert client.get(path).headers["content-type"] == "application/json"

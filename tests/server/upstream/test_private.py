@@ -144,3 +144,14 @@ def test_an_image_that_is_public_is_so_all_the_same(client: httpx.Client, path: 
 def test_anonymously_there_is_no_serving_it(private: Path, serve: Serve) -> None:
     with pytest.raises(StartError, match="nginx is private, which needs REVERSE_REGISTRY_AUTH=passthrough"):
         Index(private, with_private=False)
+
+
+def test_who_may_not_read_it_is_told_no_more_than_of_what_there_is_not(
+    client: httpx.Client, upstream: ExampleUpstream
+) -> None:
+    headers = token(client, "nginx", THEIRS)
+    upstream.inject(Fault(Answer(404), path="/manifests/", method="HEAD", times=None))
+    answer = client.get("/v2/nginx/tags/list", headers=headers)
+    assert error(answer) == (404, "NAME_UNKNOWN")
+    assert answer.json()["errors"][0]["message"] == "there is no such repository, or not for you"
+    assert {request.method for request in upstream.requests.matching("/manifests/")} == {"HEAD"}
