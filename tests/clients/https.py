@@ -1,6 +1,7 @@
 """Caddy and nginx in front of the server, each with the file that is shipped for it."""
 
 import contextlib
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
@@ -66,6 +67,15 @@ def browser(https: Https) -> httpx.Client:
     return httpx.Client(base_url=https.url, verify=trust, headers={"Accept-Encoding": "identity"})
 
 
+def shakes_hands(port: int, authority: Path) -> bool:
+    """Whether it has a certificate, and sends it: it listens before that."""
+    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=5) as connection:
+        trust = ssl.create_default_context(cafile=str(authority))
+        with trust.wrap_socket(connection, server_hostname="localhost"):
+            return True
+    return False
+
+
 Proxy = Callable[[Path, int, int], contextlib.AbstractContextManager[Path]]
 
 
@@ -77,7 +87,7 @@ def caddy(folder: Path, port: int, server: int) -> Iterator[Path]:
     authority, log = folder / "storage" / "pki" / "authorities" / "local" / "root.crt", folder / "caddy.log"
     command = ("caddy", "run", "--config", folder / "Caddyfile", "--adapter=caddyfile")
     with daemon(log, *command, environment={"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}) as process:
-        wait_until(lambda: listens(port) and "certificate obtained" in log.read_text(), process, log)
+        wait_until(lambda: shakes_hands(port, authority), process, log)
         yield authority
 
 
