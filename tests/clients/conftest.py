@@ -14,7 +14,7 @@ from tests.clients.processes import daemon, wait_until
 from tests.clients.processes import free_port as free_port
 from tests.clients.processes import wait_for as wait_for
 from tests.clients.program import Program, missing, need
-from tests.clients.serving import Serve, Served, serving
+from tests.clients.serving import Serve, Served, recorded, serving
 from tests.example import record
 from tests.upstream import ExampleUpstream
 
@@ -34,6 +34,18 @@ def served(example_upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathF
     record(folder / "index", example_upstream.host)
     with serving(folder / "index", folder / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[ExampleUpstream]:
+    """One that a module may change."""
+    with ExampleUpstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def index(upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recorded(tmp_path_factory.mktemp("index"), upstream, nginx="nginx")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from tests.clients.https import Https, browser, nginx
 from tests.clients.processes import free_port
-from tests.clients.serving import Served, recorded, serving
+from tests.clients.serving import Served, serving
 from tests.upstream import ExampleUpstream
 from tests.upstream.oci import blob, manifest
 
@@ -39,17 +39,6 @@ class Cached:
     def _answered(self) -> int:
         metrics = httpx.get(f"{self.direct}/metrics").text
         return int(sum(map(float, re.findall(r"^reverse_registry_requests_total\{.*\} (\S+)$", metrics, re.MULTILINE))))
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def index(upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recorded(tmp_path_factory.mktemp("index"), upstream, nginx="nginx")
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,6 @@ PRIVATE = frozenset({"chainguard/nginx", "chainguard/postgres"})
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def https(upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
     """Knows nginx, which is private since it was indexed, and python, which is not."""
     index = recorded(tmp_path_factory.mktemp("index"), upstream, nginx="nginx", python="python")

@@ -11,23 +11,11 @@ import pytest
 
 from tests.clients.client import Client, Skopeo
 from tests.clients.https import PROXIES, Https, Proxy, behind, browser
-from tests.clients.serving import recorded
 from tests.upstream import ExampleUpstream, Fault, Options, Slow, Truncate, redirect
 from tests.upstream.oci import blob, manifest
 
 LONG_NAME = "/".join(["long"] * 48)
 LARGE = b"0123456789abcdef" * (4 << 20)
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def index(upstream: ExampleUpstream, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recorded(tmp_path_factory.mktemp("index"), upstream, nginx="nginx")
 
 
 @pytest.fixture(scope="module", params=PROXIES)

@@ -1,18 +1,15 @@
 """Where an upstream may send the generator, and what goes there."""
 
 import socket
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from generator.errors import NotSupportedError, RefusedError, TransientError, UntrustedError, UpstreamError
-from generator.reference import Repository
 from generator.upstream import Client, Connections
 from generator.upstream.transport import addresses
 from generator.upstream.transport.proxy import proxy_for
-from tests.generator.conftest import QUICK, Index
+from tests.generator.conftest import Index
 from tests.upstream import Answer, ExampleUpstream, Fault, Mislabel, redirect
 
 PUBLIC = "https://cgr.dev/v2/"
@@ -86,25 +83,6 @@ def test_names_are_the_proxy_s_where_there_is_one(names: dict[str, list[str]]) -
 def test_https_leads_to_https_only(names: dict[str, list[str]]) -> None:
     with pytest.raises(UntrustedError, match="from https to http"):
         addresses.judge("http://cgr.dev/v2/", PUBLIC, by_proxy=False)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
-    running.requests.clear()
-    yield running
-    running.faults.clear()
-
-
-@pytest.fixture
-def client(upstream: ExampleUpstream) -> Iterator[Client]:
-    with Connections(4) as connections:
-        yield Client(Repository.parse(upstream.repository("nginx")), connections, replace(QUICK, attempts=1))
 
 
 @pytest.mark.parametrize("host", ["[::1]", "[::1]:5000"])

@@ -1,7 +1,6 @@
 """What exactly is asked of an upstream: addresses, queries, headers."""
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,22 +19,8 @@ from tests.upstream.requests import Request
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream(Options(referrers=True)) as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
-    running.requests.clear()
-    yield running
-    running.faults.clear()
-
-
-@pytest.fixture
-def client(upstream: ExampleUpstream) -> Iterator[Client]:
-    with Connections(2) as connections:
-        yield Client(Repository.parse(upstream.repository("nginx")), connections, replace(QUICK, attempts=1))
+def options() -> Options:
+    return Options(referrers=True)
 
 
 def only(upstream: ExampleUpstream, target: str, side: str = "registry") -> Request:
