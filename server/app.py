@@ -21,6 +21,7 @@ from .registry.guard import Guard
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
+from .registry.referrers import Referrers
 from .registry.relays import Relays, capacity
 from .registry.routes import Registry
 from .settings import Settings
@@ -106,8 +107,10 @@ class Server:
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
-        blobs = Blobs(upstream, settings.timeout)
-        registry = Registry(current, upstream, manifests, blobs, self._prepared, relays, guard, passthrough, public_url)
+        blobs, referrers = Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
+        registry = Registry(
+            current, upstream, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
+        )
         routes = [
             *(passthrough.routes() if passthrough else ()),
             *registry.routes(),

@@ -19,6 +19,11 @@ class Auth(Struct, frozen=True, gc=False):
     realm: str
     service: str | None = None
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the registry wants to be asked with, in a query or a form."""
+        return {"service": self.service} if self.service else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:

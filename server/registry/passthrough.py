@@ -117,11 +117,10 @@ class Passthrough:
             async with responses.call(home.host, self._timeout):
                 url, origin = endpoint(home, home.auth), URL(home.url(""))
                 if is_form and is_theirs:
-                    service = {"service": home.auth.service} if home.auth.service else {}
-                    data = {**service, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
-                    response = await self._client.send("POST", URL(home.auth.realm), origin, data=data)
+                    data = {**home.auth.fields, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
+                    response = await self._client.send("POST", url, origin, data=data)
                 else:
-                    url = url.update_query(_given(fields, *_ASKED) if is_theirs else {})
+                    url = url.update_query(home.auth.fields | (_given(fields, *_ASKED) if is_theirs else {}))
                     url = url.extend_query([("scope", scope) for scope in scopes])
                     response = await self._client.send("GET", url, origin, headers)
                 is_labelled = is_theirs and home.host != self._current.index.home.host

@@ -42,6 +42,7 @@ class Registry:
     upstream: Upstream
     manifests: Manifests
     blobs: Blobs
+    referrers: Referrers
     prepared: Prepared
     relays: Relays
     guard: Guard
@@ -49,7 +50,6 @@ class Registry:
     public_url: str
 
     def routes(self) -> list[Route]:
-        referrers = Referrers(self.upstream, self.manifests)
         return [
             Route("/v2", self.version),
             Route("/v2/", self.version),
@@ -57,7 +57,7 @@ class Registry:
             Route("/v2/{name:path}/tags/list", self._about(self._known_tags, self._relay_tags)),
             Route("/v2/{name:path}/manifests/{reference}", self._about(self._known_manifest, self._relay_manifest)),
             Route("/v2/{name:path}/blobs/{reference}", self._about(self.blobs.know, self.blobs.relay)),
-            Route("/v2/{name:path}/referrers/{reference}", self._about(referrers.know, referrers.relay)),
+            Route("/v2/{name:path}/referrers/{reference}", self._about(self.referrers.know, self.referrers.relay)),
             Route("/v2/{path:path}", self.nothing),
         ]
 

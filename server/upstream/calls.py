@@ -66,8 +66,12 @@ class Upstream:
         self, repository: Repository, method: str, endpoint: str, headers: Mapping[str, str], abroad: bool
     ) -> ClientResponse:
         home = url = URL(repository.url(endpoint), encoded=True)
+        is_home = True
         for _ in range(1 + MAX_REDIRECTS):
-            response = await self._send(repository, method, url, home, headers)
+            if is_home:
+                response = await self._send(repository, method, url, headers)
+            else:
+                response = await self._client.send(method, url, home, headers)
             if response.status in (200, 206):
                 return response
             await responses.discard(response)
@@ -75,7 +79,8 @@ class Upstream:
             if following is None:
                 return response
             url = following
-            if url.origin() != home.origin():
+            is_home = url.origin() == home.origin()
+            if not is_home:
                 if not abroad:
                     await addresses.hand_on(url, home)
                     return response
@@ -83,11 +88,8 @@ class Upstream:
                     raise UpstreamError(f"{repository.host} redirects to an address without TLS")
         raise UpstreamError(f"{repository.host} redirects in circles")
 
-    async def _send(
-        self, repository: Repository, method: str, url: URL, home: URL, headers: Mapping[str, str]
-    ) -> ClientResponse:
-        if url is not home and url.origin() != home.origin():
-            return await self._client.send(method, url, home, headers)
+    async def _send(self, repository: Repository, method: str, url: URL, headers: Mapping[str, str]) -> ClientResponse:
+        """To the registry itself, with a token where it wants one."""
         token = repository.token or await self._tokens.current(repository)
         response = await self._client.send(method, url, url, _with_token(headers, token))
         if response.status == 401 and not repository.token:

@@ -72,7 +72,8 @@ class Tokens:
 
     async def _request(self, repository: Repository, auth: Auth) -> _Answer:
         async with responses.call(repository.host, self._timeout):
-            url = endpoint(repository, auth).extend_query(scope=f"repository:{repository.path}:pull")
+            asked = {**auth.fields, "scope": f"repository:{repository.path}:pull"}
+            url = endpoint(repository, auth).update_query(asked)
             async with await self._client.send("GET", url, URL(repository.url(""))) as response:
                 if response.status != 200:
                     refused = RegistryError(403, "DENIED", "upstream gives no anonymous token")
@@ -86,14 +87,14 @@ class Tokens:
 
 def endpoint(repository: Repository, auth: Auth) -> URL:
     """
-    The address to ask for a token, with its service. Raises UpstreamError where it is none to be trusted.
+    The address to ask for a token. Raises UpstreamError where it is none to be trusted.
 
     A realm that is stated with the scope that was asked for (nvcr.io's) is good for others as well.
     """
     home, url = URL(repository.url("")), URL(auth.realm).without_query_params("scope")
     if url.scheme not in {"https", home.scheme} or not url.host or url.user or url.password:
         raise UpstreamError(f"the token endpoint of {repository.host} is not an {home.scheme} address")
-    return url.update_query(service=auth.service) if auth.service else url
+    return url
 
 
 def bearer(challenge: str) -> Auth | None:

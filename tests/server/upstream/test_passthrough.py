@@ -418,3 +418,15 @@ def test_a_public_address_may_end_in_a_slash(serve: Serve, upstream: ExampleUpst
     challenge = answer.headers["www-authenticate"]
     assert f'realm="{PUBLIC.rstrip("/")}/token"' in challenge
     assert f'service="{PUBLIC.partition("://")[2].rstrip("/")}"' in challenge
+
+
+def test_a_realm_that_is_stated_with_a_scope_is_asked_by_a_form_without_it(
+    index: Path, serve: Serve, upstream: ExampleUpstream
+) -> None:
+    auth = {"realm": f"{upstream.url}/token?scope=repository:chainguard/other:pull", "service": upstream.host}
+    write(index, upstream, {"nginx": image(upstream, "nginx", auth=auth)})
+    form = {"grant_type": "password", "username": "user", "password": "secret", "scope": SCOPE}
+    assert serve(auth="passthrough", public_url=PUBLIC).post("/token", data=form).status_code == 200
+    (asked,) = upstream.requests.matching("/token")
+    assert (asked.method, asked.query) == ("POST", {})
+    assert dict(parse_qsl(asked.body.decode()))["scope"] == "repository:chainguard/nginx:pull"
