@@ -1,8 +1,12 @@
 """docker: pull and inspect."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from tests.clients.client import Docker
+from tests.clients.program import need
 from tests.clients.serving import Served
 
 IMAGE, VERSION = "example/nginx", "1.27.4"
@@ -46,3 +50,19 @@ def test_shows_the_manifest_of_every_platform(docker: Docker, served: Served) ->
 
 def test_is_told_that_there_is_no_such_version(docker: Docker, served: Served) -> None:
     assert "manifest unknown" in docker.refused("pull", f"{served.host}/{IMAGE}:9.9")
+
+
+def test_builds_on_versions_with_buildkit(docker: Docker, served: Served, tmp_path: Path) -> None:
+    """Debian's docker has BuildKit in it; newer ones want a plugin for it."""
+    program = "/usr/bin/docker"
+    need(program)
+    buildkit = replace(
+        docker, words=(program, *docker.words[1:]), environment={**docker.environment, "DOCKER_BUILDKIT": "1"}
+    )
+    base = f"{served.host}/example/postgres:17"
+    lines = f"FROM {served.host}/{IMAGE}:{VERSION} AS web\nFROM {base}\nCOPY --from=web / /web/\n"
+    (tmp_path / "Dockerfile").write_text(lines)
+    buildkit("build", "--quiet", "--tag=built", tmp_path)
+    docker("pull", base)
+    built, base = (docker.json("image", "inspect", name)[0]["RootFS"]["Layers"] for name in ("built", base))
+    assert built[:-1] == base
