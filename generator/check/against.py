@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from generator.check.finding import Finding
 from generator.check.image import ImageFiles, differing
-from generator.check.origin import Settings, check_origin
+from generator.check.origin import Settings, check_origin, check_settings
 from generator.check.revision import Revision
 from generator.errors import BrokenIndexError, MalformedError
 from generator.images import Image, Images
-from generator.record.correction import became_verified, settings_of, unlawful
+from generator.record.correction import DERIVED, became_verified, settings_of, unlawful
 from generator.record.index import Build, ImageIndex, PackageLog
-from generator.record.packages import expand
+from generator.record.packages import Contents, expand
 from generator.record.tags import unique_tags
+from generator.refresh.correct import suffices
+from generator.refresh.learn import learn_again
 
 
 def check_against(
@@ -23,7 +25,8 @@ def check_against(
     `confirmed`, by image, are fields of which upstream itself says that they are so.
     """
     before = was.images()
-    yield from _images(before, wanted)
+    if before and wanted:
+        yield from check_settings(was, before, wanted)
     for name in was.names:
         log = f"{name}/packages.json"
         if was.is_unchanged(f"{name}/index.json") and was.is_unchanged(log):
@@ -40,8 +43,7 @@ def check_against(
     yield from _unlisted(was, wanted, files.keys() & set(was.names))
     for name in sorted(files.keys() - set(was.names)):
         if index := files[name].index:
-            builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
-            yield Finding(f"{name}/index.json", f"is new, with {builds} of {index.repository}", is_note=True)
+            yield from _new_image(index, files[name].packages, _settings(wanted, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,13 @@ def _is_unlisted(images: Images | None, name: str) -> bool:
     return images is not None and name not in images.images
 
 
-def _images(before: Images | None, wanted: Images | None) -> Iterator[Finding]:
-    if before is None or wanted is None:
-        return
-    for key, use in (("upstream", "unknown names are sent there"), ("address", "commands show it"), ("site", "")):
-        was, is_ = getattr(before, key), getattr(wanted, key)
-        if was != is_:
-            yield Finding("images.toml", f"{key} was {was}, and is {is_}{': ' if use else ''}{use}", is_note=True)
-    for name in sorted(before.images.keys() - wanted.images.keys()):
-        yield Finding("images.toml", f"[images.{name}] was there, and is not: it is no longer served", is_note=True)
+def _new_image(index: ImageIndex, packages: PackageLog | None, wanted: Image | None) -> Iterator[Finding]:
+    file, contents = f"{index.name}/index.json", expand(packages)
+    builds = f"{len(index.builds)} build{'' if len(index.builds) == 1 else 's'}"
+    tokens = f", whose tokens come from {index.auth.realm}" if index.auth else ""
+    yield Finding(file, f"is new, with {builds} of {index.repository}{tokens}", is_note=True)
+    for build in index.builds:
+        yield from _unfounded(file, build, index, wanted, contents)
 
 
 def _image(
@@ -114,7 +114,7 @@ def _image(
         yield Finding(file, "settings are others than before, should be as in images.toml; restore it from git")
     must_be_signed = wanted is not None and wanted.trust is not None
     yield from (Finding(file, what) for what in _lost(old, now.index, must_be_signed))
-    yield from _new(file, before, now.index, wanted)
+    yield from _new(file, before, now.index, wanted, expand(now.packages))
     yield from (Finding(file, what) for what in _unique(old, now.index))
     yield from (Finding(f"{name}/packages.json", what) for what in _packages(before, now.index, now.packages))
 
@@ -132,29 +132,71 @@ def _lost(old: ImageIndex, new: ImageIndex, must_be_signed: bool) -> Iterator[st
                 yield f"build {build.digest} ({build.track}): {field} was {was}, and is {is_}"
 
 
-def _new(file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None) -> Iterator[Finding]:
+def _new(
+    file: str, before: ImageBefore, new: ImageIndex, wanted: Image | None, contents: Contents
+) -> Iterator[Finding]:
     """What nobody can prove offline, and a reviewer should see; and what no refresh would have added."""
     recorded = {build.key: build for build in before.index.builds}
     is_frozen = wanted is not None and wanted.frozen and before.settings is not None and before.settings.frozen
     for build in new.builds:
         old, what = recorded.get(build.key), f"build {build.digest} ({build.track})"
-        if old and became_verified(old, build) and wanted and wanted.trust:
-            yield Finding(file, f"{what} is said to be signed now, by {_signer(build)}: verify proves it", is_note=True)
         if old is None and is_frozen:
             yield Finding(file, f"{what} is new, should not be: the image is frozen in images.toml")
         elif old is None and wanted and build.track not in wanted.tracks:
             yield Finding(file, f"{what} is new, should not be: images.toml watches {', '.join(wanted.tracks)}")
         elif old is None:
-            yield Finding(file, f"{what} is new: {build.version or 'unknown version'}", is_note=True)
-        elif old.version is None and build.version is not None:
-            yield Finding(file, f"{what}: its version was unknown, and is {build.version}", is_note=True)
-        elif old.version != build.version:
-            is_ = build.version or "unknown"
-            yield Finding(file, f"{what}: its version was {old.version}, and is {is_}", is_note=True)
-        if old and not old.gone and build.gone:
-            yield Finding(file, f"{what}: is gone upstream since {build.gone:%Y-%m-%d}", is_note=True)
-        if old and old.gone and not build.gone:
-            yield Finding(file, f"{what}: was gone since {old.gone:%Y-%m-%d}, and is there", is_note=True)
+            signed = f", signed by {_signer(build)}" if _signer(build) else ""
+            gone = f", and gone since {build.gone:%Y-%m-%d}" if build.gone else ""
+            yield Finding(file, f"{what} is new: {build.version or 'unknown version'}{signed}{gone}", is_note=True)
+        else:
+            changes = _changes(old, build, was_corrected=before.index.settings != new.settings)
+            yield from (Finding(file, f"{what}{change}", is_note=True) for change in changes)
+        if old is None or any(field in DERIVED for field, *_ in differing(old, build)):
+            trusted = before.settings is not None and before.settings.trust is not None
+            yield from _unfounded(file, build, new, wanted, contents, had_trust=trusted)
+
+
+def _changes(old: Build, build: Build, *, was_corrected: bool) -> Iterator[str]:
+    """What a refresh may have made of a build that was recorded before; what it may not, others say."""
+    if became_verified(old, build):
+        yield f" is said to be signed now, by {_signer(build)}: verify proves it"
+    if old.version is None and build.version is not None:
+        yield f": its version was unknown, and is {build.version}"
+    elif old.version != build.version:
+        yield f": its version was {old.version}, and is {build.version or 'unknown'}"
+    elif old.version is None or was_corrected:
+        yield from (
+            f": {field} was {was}, and is {is_}" for field, was, is_ in differing(old, build) if field in DERIVED
+        )
+    if not old.gone and build.gone:
+        yield f": is gone upstream since {build.gone:%Y-%m-%d}"
+    if old.gone and not build.gone:
+        yield f": was gone since {old.gone:%Y-%m-%d}, and is there"
+
+
+def _unfounded(
+    file: str,
+    build: Build,
+    index: ImageIndex,
+    wanted: Image | None,
+    contents: Contents,
+    *,
+    had_trust: bool = False,
+) -> Iterator[Finding]:
+    """What a refresh by images.toml would not have learned of a build: a signer, a label, another version."""
+    if wanted is None:
+        return
+    what, sbom = f"build {build.digest} ({build.track})", build.sbom
+    if sbom and sbom.verified and wanted.trust is None and not had_trust:
+        yield Finding(file, f"{what}: sbom.verified is true, should be false: images.toml names nobody to trust")
+    if sbom and sbom.kind == "label" and not (index.settings and index.settings.version_label):
+        yield Finding(file, f"{what}: sbom.kind is label, should be another: images.toml has no version-label")
+    packages = contents.get(build.key)
+    if build.version and packages and index.settings == settings_of(wanted) and suffices(build, wanted):
+        due = learn_again(build, packages, wanted)
+        if (due.version, due.purl) != (build.version, build.purl):
+            is_ = f"version is {build.version}, of {build.purl}"
+            yield Finding(file, f"{what}: {is_}, should be {due.version or 'unknown'} by its packages")
 
 
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
@@ -169,6 +211,8 @@ def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:
     for tag, each in old.retracted.items():
         if each.digest != new.digests.get(tag):
             yield f"retracted.{tag} was {each.digest}, and is {new.digests.get(tag, 'lost')}: a unique tag never moves"
+        elif tag in new.retracted and each.reason != new.retracted[tag].reason:
+            yield f"retracted.{tag}.reason was {each.reason}, and is {new.retracted[tag].reason}"
     known = {build.digest for build in old.builds}
     for tag, each in new.retracted.items():
         if each.digest in known and old.digests.get(tag) != each.digest:

@@ -7,15 +7,18 @@ import msgspec
 
 from generator.check.document import document, read
 from generator.check.finding import Finding, difference
-from generator.check.image import ImageFiles
+from generator.check.image import ImageFiles, differing
 from generator.errors import BrokenIndexError
-from generator.images import Images
-from generator.record.index import Catalogue, ImageIndex, Summary, encode, schema
+from generator.images import Image, Images
+from generator.record.correction import settings_of
+from generator.record.index import Catalogue, ImageIndex, PackageLog, Summary, encode, schema
 from generator.record.merge import derived_again, summarize
 from generator.record.packages import expand
 from generator.record.stamps import FILE as STAMPS
 from generator.record.stamps import Stamps, program, source_stamp, stamp
 from generator.record.store import Store
+from generator.refresh.correct import suffices
+from generator.refresh.learn import learn_again
 from generator.render.pages import render_catalogue, render_image
 
 CATALOGUE = "index.json"
@@ -28,6 +31,7 @@ def check_derived(folder: Path, wanted: Images, files: Mapping[str, ImageFiles])
     for name, image in wanted.images.items():
         if name not in files:
             summaries[name] = summarize(None, image)
+            yield from _pages(folder, name, {})
         elif (index := files[name].index) and files[name].is_sound:
             try:
                 due = derived_again(index, image)
@@ -36,6 +40,7 @@ def check_derived(folder: Path, wanted: Images, files: Mapping[str, ImageFiles])
                 yield Finding(f"{name}/index.json", str(error))
                 continue
             yield from (Finding(f"{name}/index.json", what) for what in _index(index, due))
+            yield from (Finding(f"{name}/index.json", what) for what in _unknown(index, image, files[name].packages))
             yield from _pages(folder, name, pages)
             summaries[name] = summarize(due, image)
             stamps[name] = stamp(source_stamp(image, encode(due)), summaries[name])
@@ -63,6 +68,16 @@ def _index(index: ImageIndex, due: ImageIndex) -> Iterator[str]:
             yield from _entries(field, there, wanted)
         elif there != wanted:
             yield f"{field} is {_shown(there)}, should be {_shown(wanted)} by the builds and images.toml"
+
+
+def _unknown(index: ImageIndex, image: Image, packages: PackageLog | None) -> Iterator[str]:
+    """Builds of unknown version, which a refresh derives again from their packages whenever it records something."""
+    contents = expand(packages)
+    for build in index.builds if index.settings == settings_of(image) else ():
+        if build.version is None and build.key in contents and suffices(build, image):
+            for field, there, due in differing(build, learn_again(build, contents[build.key], image)):
+                what = f"build {build.digest} ({build.track}): {field} is {there}, should be {due}"
+                yield f"{what} by its packages and images.toml; refresh"
 
 
 def _entries(field: str, there: Mapping[str, object], due: Mapping[str, object]) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """A document of the index, read more strictly than anything else reads it."""
 
 import json
+from collections import Counter
 from collections.abc import Generator, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,9 @@ from generator.record.index import encode
 T = TypeVar("T", bound=Struct)
 
 _MARK = b"\xef\xbb\xbf"
+# A document of another kind has as many faults as it has keys; and what Python makes a number of has so many digits.
+_MOST = 20
+_DIGITS = 20
 
 
 def read(folder: Path, file: str) -> Generator[Finding, None, bytes | None]:
@@ -44,14 +49,18 @@ def document(folder: Path, file: str, shape: type[T]) -> Generator[Finding, None
     try:
         found = msgspec.json.decode(clean, type=shape)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        for what in _violations(clean, shape) or [str(error)]:
-            yield Finding(file, what)
+        yield from _first(file, _violations(clean, shape) or [str(error)])
         return None
     due = encode(found)
     if due != clean:
-        for what in [*_keys(clean, due)] or [f"was edited: {difference(clean, due)}"]:
-            yield Finding(file, what)
+        yield from _first(file, [*_keys(clean, due)] or [f"was edited: {difference(clean, due)}"])
     return found
+
+
+def _first(file: str, found: list[str]) -> Iterator[Finding]:
+    yield from (Finding(file, what) for what in islice(found, _MOST))
+    if len(found) > _MOST:
+        yield Finding(file, f"has {len(found) - _MOST} more faults of this kind")
 
 
 def _violations(data: bytes, shape: type[Struct]) -> list[str]:
@@ -68,24 +77,28 @@ def _keys(data: bytes, due: bytes) -> Iterator[str]:
     twice: list[str] = []
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice.extend(sorted({name for name in names if names.count(name) > 1}) if len(names) > len(set(names)) else ())
+        counts = Counter(name for name, _ in pairs)
+        twice.extend(sorted(name for name, count in counts.items() if count > 1))
         return dict(pairs)
 
-    there = json.loads(data, object_pairs_hook=once)
+    there = json.loads(data, object_pairs_hook=once, parse_int=_number)
     yield from (f"key {name} is there twice in one object, should be there once" for name in twice)
-    yield from _compared(there, json.loads(due), "$")
+    yield from _compared(there, json.loads(due, parse_int=_number), "$")
+
+
+def _number(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _DIGITS else digits
 
 
 def _compared(there: Any, due: Any, path: str) -> Iterator[str]:
     if isinstance(there, dict) and isinstance(due, dict):
         yield from (
-            f"{path}.{key} is no key of this document, should not be there" for key in there.keys() - due.keys()
+            f"{path}.{key} is no key of this document, should not be there" for key in sorted(there.keys() - due.keys())
         )
         yield from (
             f"{path}.{key} is missing, should be {json.dumps(due[key])}" for key in sorted(due.keys() - there.keys())
         )
-        for key in there.keys() & due.keys():
+        for key in sorted(there.keys() & due.keys()):
             yield from _compared(there[key], due[key], f"{path}.{key}")
     elif isinstance(there, list) and isinstance(due, list):
         for position, (one, other) in enumerate(zip(there, due, strict=False)):

@@ -41,7 +41,7 @@ def _is_linked(folder: Path, name: str) -> bool:
 
 def _entry(folder: Path, path: Path, names: Collection[str], keys: Collection[str]) -> Iterator[Finding]:
     file, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(mode) and not _belongs(folder, path, names):
         for each in sorted(path.iterdir()):
             yield from _entry(folder, each, names, keys)
     elif not stat.S_ISREG(mode):

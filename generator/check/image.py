@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,14 +13,18 @@ from generator.errors import UpstreamError
 from generator.images import Image
 from generator.package.purl import INSTALLED, parse_recorded
 from generator.package.version import Version
-from generator.record.index import Auth, Build, ImageIndex, PackageLog
+from generator.record.correction import settings_of
+from generator.record.index import Auth, Build, ImageIndex, PackageLog, Sbom
 from generator.record.merge import merge_builds
 from generator.record.packages import compact, expand
 from generator.record.tags import moment
 from generator.reference import Repository
 from generator.trust.policy import Identity, Signer, Trust
 from generator.upstream.challenge import Realm
-from generator.upstream.manifest import INDEXES, MANIFESTS
+from generator.upstream.manifest import INDEXES, MANIFESTS, is_platform
+
+# By so much may the clock of whoever refreshed be ahead of this one.
+_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,13 @@ def _build(build: Build) -> Iterator[str]:
     is_index = build.media_type in INDEXES
     if build.media_type not in INDEXES | MANIFESTS:
         yield f"mediaType is {build.media_type}, should be one of {', '.join(sorted(INDEXES | MANIFESTS))}"
+    if is_index and not build.platforms:
+        yield "platforms is empty, should name the image of each platform"
     if not build.size:
         yield "size is 0, should be that of a manifest"
     for platform, digest in build.platforms.items():
+        if not is_platform(platform):
+            yield f"platforms.{platform} should be named os/architecture, or os/architecture/variant"
         if (digest == build.digest) == is_index:
             yield f"platforms.{platform} is {digest}, should be {'another' if is_index else 'the build itself'}"
     yield from (
@@ -101,12 +110,27 @@ def _build(build: Build) -> Iterator[str]:
         for field, moment in (("seen", build.seen), ("created", build.created), ("gone", build.gone))
         if moment and moment.utcoffset()
     )
+    if build.seen - datetime.now(UTC) > _AHEAD:
+        yield f"seen is {build.seen.isoformat()}, should be in the past"
+    if build.gone and build.gone < build.seen:
+        yield f"gone is {build.gone.isoformat()}, should be after it was seen, {build.seen.isoformat()}"
     yield from _version(build)
-    if build.sbom and build.sbom.verified != (build.sbom.identity is not None):
+    if build.sbom:
+        yield from _sbom(build.sbom, build.purl)
+
+
+def _sbom(sbom: Sbom, purl: str | None) -> Iterator[str]:
+    if sbom.verified != (sbom.identity is not None):
         yield (
-            f"sbom.verified is {str(build.sbom.verified).lower()} with identity {build.sbom.identity or 'null'}, "
+            f"sbom.verified is {str(sbom.verified).lower()} with identity {sbom.identity or 'null'}, "
             "should be true with an identity, or false with none"
         )
+    if sbom.issuer and not sbom.identity:
+        yield f"sbom.issuer is {sbom.issuer}, should not be there: there is no identity that it vouches for"
+    if (sbom.kind == "label") != (sbom.format == "label"):
+        yield f"sbom.kind is {sbom.kind} with format {sbom.format}, should be label both, or neither"
+    elif sbom.kind == "label" and (sbom.verified or not (purl or "").startswith("pkg:generic/")):
+        yield f"sbom.kind is label, should not be: it gives {purl} no version, nor is it ever signed"
 
 
 def _signed(build: Build, trust: Trust) -> Iterator[str]:
@@ -159,6 +183,9 @@ def _notes(index: ImageIndex, wanted: Image) -> Iterator[str]:
     unsigned = sum(build.sbom is not None and not build.sbom.verified for build in index.builds) if wanted.trust else 0
     if unsigned:
         yield f"{unsigned} of {len(index.builds)} builds were recorded without a signature: verify asks for one"
+    if index.settings != (due := settings_of(wanted)):
+        there, now = (msgspec.json.encode(each).decode() for each in (index.settings, due))
+        yield f"settings is {there}, and {now} by images.toml: a refresh derives the versions again"
     for track in sorted(index.tracks.keys() - set(wanted.tracks)):
         yield f"tracks.{track} is not watched any more: images.toml has {', '.join(wanted.tracks)}"
 

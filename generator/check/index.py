@@ -11,7 +11,7 @@ from generator.check.finding import Finding
 from generator.check.folder import check_folder, recorded_names
 from generator.check.image import ImageFiles, check_image
 from generator.check.origin import check_realms
-from generator.check.remembered import check_remembered
+from generator.check.remembered import check_missed, check_remembered
 from generator.check.revision import Revision
 from generator.check.upstream import Claim, ask_upstream
 from generator.errors import ConfigurationError
@@ -44,6 +44,11 @@ def check(
         if (folder / name / "packages.json").exists():
             yield Finding(f"{name}/index.json", "is missing, should be beside packages.json; refresh")
     yield from check_realms(each.index for each in files.values() if each.index)
+    builds = {f"{name} {build.digest}" for name, each in files.items() if each.index for build in each.index.builds}
+    yield from check_missed(folder, builds)
+    for key in sorted(keys):
+        if not (folder / key).exists():
+            yield Finding(key, "is missing, should be the public key that [trust] of images.toml names")
     if wanted:
         for finding in check_derived(folder, wanted, files):
             yield replace(finding, is_note=True) if was and _awaits_refresh(folder, was, finding.file) else finding

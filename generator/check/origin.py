@@ -1,13 +1,30 @@
 """Where an image comes from: what neither follows from its builds nor changes of itself."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from generator.check.finding import Finding
-from generator.images import Image
+from generator.check.revision import Revision
+from generator.images import Image, Images
 from generator.record.index import ImageIndex
+from generator.trust.policy import PublicKey
+
+_SETTINGS = (
+    "repository",
+    "package",
+    "version_label",
+    "tracks",
+    "constraint",
+    "since",
+    "frozen",
+    "keep",
+    "private",
+    "trust",
+)
+_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,41 @@ def check_realms(images: Iterable[ImageIndex]) -> Iterator[Finding]:
                 )
 
 
+def check_settings(was: Revision, before: Images, now: Images) -> Iterator[Finding]:
+    """What images.toml says otherwise, each a note: all that is derived follows it, and so does who may sign."""
+    for key, use in (("upstream", "unknown names are sent there"), ("address", "commands show it"), ("site", "")):
+        old, new = getattr(before, key), getattr(now, key)
+        if old != new:
+            yield Finding("images.toml", f"{key} was {old}, and is {new}{': ' if use else ''}{use}", is_note=True)
+    for name in sorted(before.images.keys() - now.images.keys()):
+        yield Finding("images.toml", f"[images.{name}] was there, and is not: it is no longer served", is_note=True)
+    for name in sorted(now.images.keys() - before.images.keys()):
+        yield Finding("images.toml", f"[images.{name}] is new: {now.images[name].repository}", is_note=True)
+    changed: dict[str, list[str]] = {}
+    for name in sorted(before.images.keys() & now.images.keys()):
+        for key in _SETTINGS:
+            old, new = (_setting(getattr(images.images[name], key)) for images in (before, now))
+            if old != new:
+                changed.setdefault(f"{key.replace('_', '-')} was {old}, and is {new}", []).append(name)
+    for what, names in changed.items():
+        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        yield Finding("images.toml", f"{what}, of {', '.join(names[:_MOST])}{more}", is_note=True)
+    keys = {image.trust.file for image in now.images.values() if isinstance(image.trust, PublicKey)}
+    for key in sorted(keys):
+        if not was.is_unchanged(key):
+            yield Finding(key, "is another than it was: whoever has it signs for what is believed", is_note=True)
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, re.Pattern):
+        return str(value.pattern)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "not set" if value is None else str(value)
+
+
 def check_origin(file: str, old: ImageIndex, new: ImageIndex, settings: Settings) -> Iterator[Finding]:
     """What has changed of repository, auth and tracks: a note where images.toml was changed so or upstream confirms it.
 
@@ -54,7 +106,8 @@ def check_origin(file: str, old: ImageIndex, new: ImageIndex, settings: Settings
     if old.auth != new.auth:
         is_elsewhere = old.repository.partition("/")[0] != new.repository.partition("/")[0]
         is_accounted_for = (is_moved and is_elsewhere) or "auth" in settings.confirmed
-        yield _changed(file, f"auth was {_shown(old.auth)}, and is {_shown(new.auth)}", is_accounted_for, "repository")
+        what = f"auth was {_shown(old.auth)}, and is {_shown(new.auth)}"
+        yield _changed(file, what, is_accounted_for, "" if is_moved else "repository")
     for track in sorted(old.tracks.keys() | new.tracks.keys()):
         yield from _track(file, track, old, new, settings)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from threading import Lock
 
 from generator.check.finding import Finding
@@ -20,6 +21,8 @@ from generator.upstream.credentials import CredentialStore
 
 _JOBS = 16
 _MOST_FAILURES = 2
+# Clocks differ.
+_APART = timedelta(days=1)
 _FILLED_IN = frozenset({"version", "purl", "sbom", "label", "unknown"})
 
 
@@ -54,18 +57,19 @@ class _Asking:
     failures: int = 0
     untried: int = 0
 
-    histories: dict[str, frozenset[str]] = field(default_factory=dict)
+    histories: dict[str, dict[str, datetime]] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     @property
     def file(self) -> str:
         return f"{self.claim.index.name}/index.json"
 
-    def history(self, track: str) -> frozenset[str]:
-        """The digests that the track ever pointed at; empty where upstream keeps no history."""
+    def history(self, track: str) -> dict[str, datetime]:
+        """The digests that the track ever pointed at, and since when first; empty where upstream keeps no history."""
         with self.lock:
             if track not in self.histories:
-                self.histories[track] = frozenset(sighting.digest for sighting in self.client.history(track, None))
+                newest_first = reversed(self.client.history(track, None))
+                self.histories[track] = {sighting.digest: sighting.at for sighting in newest_first}
             return self.histories[track]
 
 
@@ -163,10 +167,13 @@ def _learned(each: _Asking, build: Build) -> Iterator[str]:
 
 
 def _current(each: _Asking, build: Build) -> Iterator[str]:
-    """Whether the track ever pointed there, as far as upstream keeps its history."""
+    """Whether the track ever pointed there, and not since before, as far as upstream keeps its history."""
     past = each.history(build.track)
     if past and build.digest not in past and each.client.head(build.track).digest != build.digest:
         yield f"track is {build.track}, should be another: that never pointed there, by upstream's history"
+    first = past.get(build.digest, build.seen)
+    if first - build.seen > _APART:
+        yield f"seen is {build.seen.isoformat()}, should not be before {first.isoformat()}, by upstream's history"
 
 
 def _auth(auth: Auth | None) -> str:

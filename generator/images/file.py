@@ -1,5 +1,6 @@
 """`images.toml`: which images to index, from where and how. Written by hand, and so checked with care."""
 
+import codecs
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ def load(path: Path) -> Images:
 
 def parse(data: bytes, where: str) -> Images:
     """images.toml as bytes; `where` begins every message."""
+    if data.startswith(codecs.BOM_UTF8):
+        raise ConfigurationError(f"{where}: begins with a byte order mark; save it as UTF-8 without one")
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:

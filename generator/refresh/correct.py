@@ -8,11 +8,12 @@ from generator.record.correction import corrected, settings_of, verified
 from generator.record.index import Build, ImageIndex
 from generator.record.packages import Contents
 from generator.refresh.learn import learn_again
+from generator.resolve.main_package import DISAGREE
 
 
 def unreadable(index: ImageIndex, image: Image) -> list[Build]:
     """The builds to derive again for which packages.json does not suffice: their SBOM has to be read once more."""
-    return [build for build in _due(index, image) if not _suffices(build, image) and not build.gone]
+    return [build for build in _due(index, image) if not suffices(build, image) and not build.gone]
 
 
 def unverified(index: ImageIndex, image: Image) -> list[Build]:
@@ -37,7 +38,7 @@ def derive_again(
             build = corrected(build, learned[build.key])
         elif build.key in learned:
             build = verified(build, learned[build.key])
-        elif build.key in due and build.key in contents and _suffices(build, image):
+        elif build.key in due and build.key in contents and suffices(build, image):
             build = learn_again(build, contents[build.key], image)
         builds.append(build)
     return builds
@@ -48,7 +49,10 @@ def _due(index: ImageIndex, image: Image) -> list[Build]:
     return [build for build in index.builds if has_changed or build.version is None]
 
 
-def _suffices(build: Build, image: Image) -> bool:
+def suffices(build: Build, image: Image) -> bool:
+    """Whether a version follows from the recorded packages: those of one document, where others may say otherwise."""
+    if build.unknown and build.unknown.reason == DISAGREE:
+        return False
     if not build.has_packages or image.version_label or image.package_type not in {"", *INSTALLED}:
         return False
     return image.trust is None or (build.sbom is not None and build.sbom.verified)

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from generator.errors import MalformedError, NotFoundError, TransientError, UpstreamError
 from generator.images import Image, Images
-from generator.record.index import Build, ImageIndex
+from generator.record.index import Build, ImageIndex, Time
 from generator.record.merge import derived_again
 from generator.record.store import Store
 from generator.refresh.recorder import Recorder
@@ -33,7 +33,7 @@ class Checked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`checked.json`; a build is written `<image> <digest>`."""
 
     last: Annotated[str, Meta(description="The build after which the next sample begins.")] = ""
-    missed: Annotated[dict[str, datetime], Meta(description="Since when a build was missed, once so far.")] = {}
+    missed: Annotated[dict[str, Time], Meta(description="Since when a build was missed, once so far.")] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from generator.document import decode
 from generator.errors import MalformedError, TransientError, UpstreamError
 from generator.upstream import Client, Descriptor, ImageConfig, Manifest
 from generator.upstream.client import Fetched
-from generator.upstream.manifest import INDEXES, MANIFESTS, parse_time
+from generator.upstream.manifest import INDEXES, MANIFESTS, is_platform, parse_time
 
 REFERENCE_TYPE = "vnd.docker.reference.type"
 _PREFERRED = "linux/amd64"
 _CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
-_UNKNOWN = frozenset({"", "unknown"})
+_UNKNOWN = "unknown"
 # What does not say its platform, and an index inside the index, cost requests each: of a sound index there are few.
 _MOST = 16
 # Each is recorded with each build.
@@ -51,20 +51,20 @@ class Snapshot:
 
     @cached_property
     def children(self) -> Mapping[str, Descriptor]:
-        """The image of each platform of an index; BuildKit's attestation manifests are none.
+        """The image of each platform of an index, of several for one the first, as clients take it.
+
+        BuildKit's attestation manifests are none.
 
         Raises `MalformedError` where there are more than any image has.
         """
         images = [entry for entry in self.entries if entry.media_type in MANIFESTS]
         images = [entry for entry in images if not entry.annotation(REFERENCE_TYPE)]
-        stated = {str(image.platform): image for image in images if image.platform and image.platform.os}
-        silent = [image for image in images if not (image.platform and image.platform.os)]
-        found = {platform: image for image in silent[:_MOST] if (platform := self._platform_of(image))}
-        known = {
-            platform: image
-            for platform, image in (found | stated).items()
-            if platform.partition("/")[0] not in _UNKNOWN
-        }
+        stated = [(str(image.platform or ""), image) for image in images]
+        silent = [image for platform, image in stated if not is_platform(platform)]
+        known: dict[str, Descriptor] = {}
+        for platform, image in (*stated, *((self._platform_of(image), image) for image in silent[:_MOST])):
+            if is_platform(platform) and platform.partition("/")[0] != _UNKNOWN:
+                known.setdefault(platform, image)
         if len(known) > _MOST_PLATFORMS:
             what = f"an image index of {len(known)} platforms, over the bound of {_MOST_PLATFORMS}"
             raise MalformedError(f"{self.client.repository}@{self.digest}: {what}")
@@ -115,7 +115,7 @@ class Snapshot:
     def platforms(self) -> dict[str, str]:
         if self.is_index:
             return {platform: child.digest for platform, child in self.children.items()}
-        return {self.config.platform: self.digest}
+        return {self.config.platform: self.digest} if is_platform(self.config.platform) else {}
 
     @cached_property
     def created(self) -> datetime | None:

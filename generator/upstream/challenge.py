@@ -8,6 +8,7 @@ from generator.document import printable
 from generator.errors import UpstreamError
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_URL = re.compile(r"[\x21-\x7e]+")
 _CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*(=)[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+)))?')
 
 
@@ -31,12 +32,13 @@ class Realm:
     def check(self, plain: bool) -> None:
         """An upstream spoken to over HTTPS may not send its clients to a realm without it."""
         allowed = ("http", "https") if plain else ("https",)
+        is_url = _URL.fullmatch(self.url) is not None
         try:
             parts = urlsplit(self.url)
             is_host = bool(parts.hostname) and parts.username is None and (parts.port is None or parts.port > 0)
         except ValueError:
             is_host = False
-        if not is_host or parts.scheme not in allowed:
+        if not is_url or not is_host or parts.scheme not in allowed:
             raise UpstreamError(f"names a token realm that is not to be trusted: {printable(self.url)!r}")
 
     @property

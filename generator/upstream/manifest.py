@@ -1,5 +1,6 @@
 """Manifests, image indexes and configurations (OCI image-spec, and Docker's schema 2 of the same shapes)."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
@@ -23,6 +24,13 @@ ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST))
 CREATED = "org.opencontainers.image.created"
 
 Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN)]
+
+_PLATFORM = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+){1,2}")
+
+
+def is_platform(text: str) -> bool:
+    """Whether `text` is `os/architecture[/variant]`, of the characters that clients name platforms by (containerd)."""
+    return _PLATFORM.fullmatch(text) is not None
 
 
 class Platform(Struct, frozen=True):

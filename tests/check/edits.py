@@ -89,6 +89,23 @@ def pipe(index: Path) -> None:
     os.mkfifo(index / NGINX)
 
 
+def folder(file: str) -> Callable[[Path], None]:
+    def apply(index: Path) -> None:
+        (index / file).unlink()
+        (index / file).mkdir()
+
+    return apply
+
+
+def page_of_nothing(index: Path) -> None:
+    (index / "postgres").mkdir()
+    shutil.copy(index / "nginx/2025.md", index / "postgres/2025.md")
+
+
+def checked(text: str) -> Callable[[Path], object]:
+    return lambda index: (index / "checked.json").write_text(text)
+
+
 def add_package(log: Any) -> None:
     oldest(log)["added"] = sorted([*oldest(log)["added"], "apk/wolfi/zzz@1-r0"])
 
@@ -132,6 +149,7 @@ EDITS = (
     document("the realm at another host", NGINX, realm("https://evil.example.com/token"),
              "auth.realm is https://evil.example.com/token, should be http://localhost:"),
     document("the realm with a user", NGINX, realm("https://me@evil.example.com/token"), "without a user"),
+    document("the realm with a line break", NGINX, realm("https://evil.example.com/\n::error::"), "should be an https://"),
     document("no realm any more", NGINX, lambda d: d.update(auth=None), "auth was {", against=True),
     document("another service", NGINX, lambda d: d["auth"].update(service="evil"), "auth was {", against=True),
     # What a build is
@@ -152,6 +170,11 @@ EDITS = (
     document("a platform that is the index itself", NGINX,
              lambda d: oldest(d)["platforms"].update({"linux/amd64": oldest(d)["digest"]}),
              "platforms.linux/amd64 is sha256:7e3e"),
+    document("a platform that looks alike", NGINX,
+             lambda d: oldest(d)["platforms"].update({"linux/\u0430md64": EVIL}),
+             "md64 should be named os/architecture, or os/architecture/variant"),
+    document("no platform any more", NGINX, lambda d: oldest(d).update(platforms={}),
+             "platforms is empty, should name the image of each platform"),
     document("size", NGINX, lambda d: oldest(d).update(size=5), "size was ", against=True),
     document("size 0", NGINX, lambda d: oldest(d).update(size=0), "size is 0, should be that of a manifest"),
     document("size negative", NGINX, lambda d: oldest(d).update(size=-1), "$.builds[0].size: -1 is less than"),
@@ -169,6 +192,10 @@ EDITS = (
     document("seen moved", NGINX, lambda d: oldest(d).update(seen="2025-01-01T00:00:00Z"), "seen was ", against=True),
     document("seen moved past another", NGINX, lambda d: oldest(d).update(seen="2026-12-01T00:00:00Z"),
              "builds are not in order"),
+    document("seen in a hundred years", NGINX, lambda d: newest(d).update(seen="2126-01-01T00:00:00Z"),
+             "seen is 2126-01-01T00:00:00+00:00, should be in the past"),
+    document("gone before it was there", NGINX, lambda d: oldest(d).update(gone="2020-01-01T00:00:00Z"),
+             "gone is 2020-01-01T00:00:00+00:00, should be after it was seen"),
     document("seen is no time", NGINX, lambda d: oldest(d).update(seen="yesterday"), "datetime"),
     document("another version", NGINX, lambda d: oldest(d).update(version="1.99.0-r0"),
              "version is 1.99.0-r0, should be that of its package pkg:apk/"),
@@ -185,6 +212,12 @@ EDITS = (
              "sbom.verified is true with identity null, should be"),
     document("verified by somebody", NGINX,
              lambda d: oldest(d)["sbom"].update(verified=True, identity="ci@example.com"), "sbom was {", against=True),
+    document("an issuer of nobody's identity", NGINX, lambda d: oldest(d)["sbom"].update(issuer="https://evil.example"),
+             "sbom.issuer is https://evil.example, should not be there"),
+    document("an SBOM that is a label", NGINX, lambda d: oldest(d)["sbom"].update(kind="label"),
+             "sbom.kind is label with format spdx, should be label both, or neither"),
+    document("a label that gives an apk's version", NGINX,
+             lambda d: oldest(d)["sbom"].update(kind="label", format="label"), "sbom.kind is label, should not be"),
     document("another SBOM", NGINX, lambda d: oldest(d)["sbom"].update(digest=EVIL), "sbom was {", against=True),
     document("another main package", NGINX, lambda d: d.update(package="other"), "package is other, should be nginx"),
     document("another name", NGINX, lambda d: d.update(name="nginy"), "name is nginy, should be nginx"),
@@ -253,6 +286,8 @@ EDITS = (
     text("a page of a year", "nginx/2025.md", lambda data: data[:-20], "should"),
     Edit("a page taken away", "nginx/2025.md", lambda index: (index / "nginx/2025.md").unlink(),
          "is missing, should be there"),
+    Edit("a page of an image that has none", "postgres/2025.md", page_of_nothing,
+         "is no page of the image, should not be there"),
     Edit("a page of a year without builds", "nginx/1999.md", lambda index: (index / "nginx/1999.md").write_text("x"),
          "is no page of the image, should not be there"),
     document("a laxer schema", "schema.json", lambda d: d["$defs"].pop("Auth"), "line "),
@@ -264,6 +299,17 @@ EDITS = (
              "absent has nginx now: that upstream lacks it fails no refresh", against=True, note=True),
     document("one that nobody knows", "refreshed.json", lambda d: d.update(absent=["evil"]),
              "absent has evil, which is not in images.toml"),
+    Edit("what is missed, unreadable", "checked.json", checked("junk"), "malformed"),
+    Edit("what is missed, and was never there", "checked.json",
+         checked(f'{{\n  "missed": {{\n    "nginx {EVIL}": "2026-01-01T00:00:00Z"\n  }}\n}}\n'),
+         f"missed has nginx {EVIL}, which is not recorded"),
+    Edit("missed in a hundred years", "checked.json", lambda index: checked(
+         f'{{\n  "missed": {{\n    "nginx {oldest(json.loads((index / NGINX).read_bytes()))["digest"]}": '
+         '"2126-01-01T00:00:00Z"\n  }\n}\n')(index), "should be in UTC, and in the past"),
+    Edit("missed for long", "checked.json", lambda index: checked(
+         f'{{\n  "missed": {{\n    "nginx {oldest(json.loads((index / NGINX).read_bytes()))["digest"]}": '
+         '"2026-03-01T00:00:00Z"\n  }\n}\n')(index), "since 2026-03-01: it is gone, if upstream misses it once more",
+         against=True, note=True),
     document("a document that is not to be read", "refreshed.json", lambda d: d.update(refused={"nginx": ["0" * 16]}),
              "refused.nginx has 1 document that is not read again", against=True, note=True),
     document("a document of nobody's", "refreshed.json", lambda d: d.update(refused={"evil": ["0" * 16]}),
@@ -276,6 +322,15 @@ EDITS = (
              "$.builds[0].mirror is no key of this document"),
     text("a key twice", NGINX, lambda data: data.replace(b'"name": "nginx"', b'"name": "evil",\n  "name": "nginx"'),
          "key name is there twice in one object"),
+    text("a key of thousands twice", NGINX, lambda data: data.replace(
+         b"{\n", b"{\n" + b"".join(b'"k%d": 1,\n' % n for n in range(20_000)) + b'"k0": 1,\n', 1),
+         "key k0 is there twice in one object"),
+    text("twenty thousand unknown keys", NGINX, lambda data: data.replace(
+         b"{\n", b"{\n" + b"".join(b'"k%d": 1,\n' % n for n in range(20_000)), 1),
+         "has 19980 more faults of this kind"),
+    text("a number that no computer holds", NGINX,
+         lambda data: data.replace(b"{\n", b'{\n"k": ' + b"1" * 9000 + b",\n", 1),
+         "$.k is no key of this document"),
     text("a tag twice", NGINX, lambda data: data.replace(b'    "1": ', f'    "1": "{EVIL}",\n    "1": '.encode()),
          "key 1 is there twice in one object"),
     text("another layout", NGINX, lambda data: json.dumps(json.loads(data)).encode(), "was edited: line 1 is"),
@@ -310,10 +365,14 @@ EDITS = (
     Edit("a linked page", "README.md", link("README.md", "nginx/README.md"), "is a symbolic link"),
     Edit("a linked images.toml", "images.toml", link("images.toml", "/dev/null"), "is a symbolic link"),
     Edit("a link that nobody asked for", "more", link("more", "/etc"), "is a symbolic link"),
+    Edit("a folder in a document's place", NGINX, folder(NGINX), "is a folder, should be a regular file"),
+    Edit("a folder in a page's place", "README.md", folder("README.md"), "is a folder, should be a regular file"),
     Edit("a pipe", NGINX, pipe, "is a named pipe, should be a regular file"),
     Edit("an image's folder taken away", NGINX, lambda index: shutil.rmtree(index / "nginx"),
          "is gone, should be there with its 10 builds", against=True),
     # images.toml itself
+    text("images.toml with a byte order mark", "images.toml", lambda data: b"\xef\xbb\xbf" + data,
+         "begins with a byte order mark; save it as UTF-8 without one"),
     text("images.toml that does not load", "images.toml", lambda data: b"upstraem = 1\n" + data,
          "did you mean upstream?"),
     Edit("an image taken from images.toml", "images.toml",
