@@ -22,7 +22,7 @@ _STREAMED = frozenset({"apk", "bitnami"})
 _STREAM = r"\d+(?:\.\d+)*"
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _SHOWN = 8
-_DISAGREE = "the SBOMs of the build disagree about its version"
+DISAGREE = "the SBOMs of the build disagree about its version"
 
 Step = Callable[[list[Package]], list[Package]]
 
@@ -66,7 +66,7 @@ def agreed(found: Iterable[Package]) -> Package:
     for other in ranked[1:]:
         same = other.version == first.version if other.type == first.type else _upstream(other) == _upstream(first)
         if not same:
-            raise VersionUnknownError(f"{_DISAGREE}: {_listed(ranked)}", _DISAGREE, tuple(ranked))
+            raise VersionUnknownError(f"{DISAGREE}: {_listed(ranked)}", DISAGREE, tuple(ranked))
     return first
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.generator.attaching import (
     spdx_with,
     unclear,
 )
+from tests.generator.conftest import Index
 from tests.upstream import Answer, Content, Fault, Package, attestation, blob
 from tests.upstream.attestation import (
     DSSE,
@@ -129,6 +131,21 @@ def test_sboms_of_one_place_that_disagree_make_a_version_unknown(demo: Demo, pla
     assert "demo 1.2.3-r4, demo 1.2.4-r0" in learned.reason
     assert learned.build.unknown
     assert learned.build.unknown.candidates == ("apk/wolfi/demo@1.2.3-r4", "apk/wolfi/demo@1.2.4-r0")
+
+
+def test_a_disagreement_is_not_settled_by_the_packages_of_the_one_that_was_recorded(demo: Demo, tmp_path: Path) -> None:
+    demo.att(CHILD.digest, *(attestation(SPDX, spdx_of(each), CHILD.digest) for each in (PACKAGES, OTHER)))
+    demo.push(IMAGE.top(), "latest")
+    images = f'[images.demo]\nrepository = "{demo.repository}"\ntracks = ["latest"]\n'
+    index = Index(demo.upstream, tmp_path / "index", images)
+    index.refresh()
+    demo.push(replace(IMAGE, created="2026-02-02T00:00:00Z").top(), "latest")
+    for _ in range(2):
+        index.refresh()
+        assert index.versions("demo") == [None, None]
+    index.images += 'package = "demo"\n'
+    index.refresh()
+    assert index.versions("demo") == [None, None]
 
 
 @pytest.mark.parametrize("swapped", [False, True])
