@@ -18,6 +18,7 @@ from .errors import RegistryError, StartError, TransferBrokenError, Unauthorized
 from .index.current import Current
 from .registry.blobs import Blobs
 from .registry.guard import Guard
+from .registry.lists import Tags
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
@@ -107,9 +108,9 @@ class Server:
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
-        blobs, referrers = Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
+        tags, blobs, referrers = Tags(upstream), Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
         registry = Registry(
-            current, upstream, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
+            current, tags, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
         )
         routes = [
             *(passthrough.routes() if passthrough else ()),

@@ -9,22 +9,26 @@ from aiohttp import ClientResponse
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from ..errors import RegistryError
-from ..index.names import alphabetical, is_tag
+from ..errors import RegistryError, UpstreamError
+from ..index.names import alphabetical
 from ..index.repository import Repository
 from ..upstream import responses
+from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
 
-MOST_PAGES = 100
+MOST_PAGES, MOST_TAGS = 1000, 250_000
 """Of upstream's, for one list."""
 
 _SAFE = "=&%-._~+:/,"
-_links = re.compile(r"<([^<>]*)>([^<]*)").findall
-_is_next = re.compile(r""";\s*rel\s*=\s*"?next\b""", re.IGNORECASE).search
-_is_attached = re.compile(r"sha(?:256|512)-[0-9a-f]{64}").match
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_links = re.compile(rf"<([^<>]*)>((?:[^<\"]|{_QUOTED})*)").findall
+_is_next = re.compile(
+    rf"""(?:[^";]|{_QUOTED}|;(?!\s*rel\s*=))*;\s*rel\s*=\s*["']?(?:[^"';,]*\s)?next(?=["'\s;,]|\Z)""", re.IGNORECASE
+).match
+_attached = re.compile(r"sha(?:256|512)-[0-9a-f]{64}[a-zA-Z0-9._-]{0,57}\Z").match
 
 
-class _Tags(msgspec.Struct):
+class _Names(msgspec.Struct):
     tags: list[str] | None = None
 
 
@@ -52,49 +56,61 @@ def link(request: Request, following: str) -> dict[str, str]:
 
 def forwarded(request: Request) -> str:
     """The query of a request, for upstream; not `ns`, by which containerd tells a mirror what it stands for."""
-    return _without("ns", quote(request.scope["query_string"], _SAFE))
+    return _without("ns=", quote(request.scope["query_string"], _SAFE))
 
 
 def following(response: ClientResponse) -> str:
-    """The query of upstream's next page; GHCR's says `n=0`, which is no page at all."""
+    """The query of upstream's next page (RFC 8288), without an `n` that is none, as GHCR's `n=0`."""
     links = _links(", ".join(response.headers.getall("link", [])))
     query = next((url.partition("?")[2] for url, parameters in links if _is_next(parameters)), "")
-    return _without("n=0", quote(query, _SAFE), "&").removeprefix("?")
+    return _without(r"n(?:=(?!0{0,9}[1-9][0-9]{0,9}\Z)|\Z)", quote(query, _SAFE)).removeprefix("?")
 
 
-def _without(name: str, query: str, end: str = "=") -> str:
-    parts = [part for part in query.removeprefix("?").split("&") if part and not f"{part}&".startswith(name + end)]
+def _without(parameter: str, query: str) -> str:
+    parts = [part for part in query.removeprefix("?").split("&") if part and not re.match(parameter, part)]
     return f"?{'&'.join(parts)}" if parts else ""
 
 
-async def tags(upstream: Upstream, repository: Repository, name: str, query: str) -> tuple[list[str], str]:
-    """
-    A page of upstream's tags, and the query for what follows. Raises RegistryError.
+class Tags:
+    """Upstream's tags. All methods raise RegistryError."""
 
-    Some refuse a long page (ECR by 405 beyond 1000, quay.io by 413 beyond 100): then it is as long as they like.
-    """
-    unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
-    try:
-        response, body = await upstream.fetch(repository, f"tags/list{query}", unknown)
-    except RegistryError as error:
-        shorter = _without("n", query)
-        if error.answered not in (400, 405, 413) or shorter == query:
-            raise
-        response, body = await upstream.fetch(repository, f"tags/list{shorter}", unknown)
-    return responses.decode(response, body, _Tags).tags or [], following(response)
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._attached: Cache[tuple[Repository, str], list[str]] = Cache(0)
 
+    async def page(self, repository: Repository, name: str, query: str) -> tuple[list[str], str]:
+        """
+        A page, and the query for what follows.
 
-async def attached(upstream: Upstream, repository: Repository, name: str, known: list[str]) -> list[str]:
-    """
-    The `known` tags and upstream's of signatures and attestations, sorted. Raises RegistryError.
+        Some refuse a long page, by any status (ECR by 405 beyond 1000, quay.io by 413 beyond 100): then it is as long
+        as they like.
+        """
+        unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
+        try:
+            response, body = await self._upstream.fetch(repository, f"tags/list{query}", unknown)
+        except RegistryError as error:
+            shorter = _without("n=", query)
+            if shorter == query or error.answered is None or error.status in (403, 429, 503, 504):
+                raise
+            response, body = await self._upstream.fetch(repository, f"tags/list{shorter}", unknown)
+        return responses.decode(response, body, _Names).tags or [], following(response)
 
-    They are listed on request only: upstream has thousands of them, and what is known is listed while it is away.
-    """
-    found, query = set(known), ""
-    for _ in range(MOST_PAGES):
-        part, following = await tags(upstream, repository, name, query)
-        found.update(tag for tag in part if _is_attached(tag) and is_tag(tag))
-        if not following:
-            break
-        query = f"?{following}"
-    return sorted(found, key=alphabetical)
+    async def attached(self, repository: Repository, name: str, known: list[str]) -> list[str]:
+        """
+        The `known` tags and upstream's of signatures and attestations, sorted.
+
+        They are listed on request only: upstream has thousands of them, and what is known is listed while it is away.
+        """
+        return await self._attached.load((repository, name), lambda: self._merged(repository, name, known))
+
+    async def _merged(self, repository: Repository, name: str, known: list[str]) -> list[str]:
+        found, query = dict.fromkeys(known), "?n=1000"
+        for _ in range(MOST_PAGES):
+            part, following = await self.page(repository, name, query)
+            found.update(dict.fromkeys(filter(_attached, part)))
+            if not following:
+                return sorted(found, key=alphabetical)
+            if len(found) > MOST_TAGS:
+                break
+            query = f"?{following}"
+        raise UpstreamError(f"{repository.host} has more tags than can be listed")

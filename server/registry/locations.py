@@ -4,16 +4,27 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import time
+from urllib.parse import unquote
 
 from yarl import URL
 
-HOLD, HOLD_UNSIGNED = 5.0, 2.0
-"""Seconds; the latter where an address does not say how long it is good."""
+HOLD, HOLD_UNSIGNED, DAY = 5.0, 2.0, 86400
+"""Seconds; the second where nothing says how long an address is good."""
 
-_epochs = re.compile(r"(?<![0-9])[0-9]{10}(?![0-9])").findall
-_max_age = re.compile(r"max-age=([0-9]{1,9})(?![0-9])").search
+_moment = re.compile(
+    r"""(?<![0-9a-z])(?:
+    ([0-9]{10})(?:[0-9]{3}){0,3}|((?:6[89a-f]|7[0-9a-f])[0-9a-f]{6})
+    |([0-9]{4}-?[0-9]{2}-?[0-9]{2}t[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]+)?)?(?:z|[+-][0-9]{2}(?::?[0-9]{2})?)?)
+    |([a-z]{3},[ +][0-9]{2}[ +][a-z]{3}[ +][0-9]{4}[ +][0-9:]{8}[ +]gmt)
+    )(?![0-9a-z])""",
+    re.VERBOSE,
+).finditer
+_parameters = re.compile(r"""(?<![\w-])([\w-]++)["']?[ ]*[=:][ ]*["']?(?=([^"'&~;/}]{0,40}))""").findall
+_is_end = re.compile(r"se\Z|max-?age|s-maxage|.*(?:expir|exp\Z)").match
+_json = re.compile(r"\be[wy][0AJko][A-Za-z0-9+/_~-]+").findall
 _is_personal = re.compile(r"\b(?:no-store|no-cache|private)\b").search
 
 
@@ -21,46 +32,49 @@ def lifetime(url: URL, headers: Mapping[str, str]) -> float:
     """
     In seconds, 0 for not at all; at most half of what is left, so that who is given it last can still use it.
 
-    What the answer's `Cache-Control` says holds as well. Its `Date`, in whole seconds, is the clock that was signed by.
+    What the answer says of itself holds as well (RFC 9111). Its `Date`, in whole seconds, is the clock that was signed
+    by, unless a cache has had it since.
     """
-    cache_control = headers.get("cache-control", "").lower()
-    if _is_personal(cache_control):
+    lines = [f"{name.lower()}={value.lower()}" for name, value in headers.items()]
+    said = "&".join(line for line in lines if line.startswith(("cache-control=", "pragma=", "expires=")))
+    if _is_personal(said):
         return 0.0
-    now = datetime.now(UTC)
-    with suppress(ValueError):
-        now = parsedate_to_datetime(headers["date"]) + timedelta(seconds=1) if "date" in headers else now
-    expiries = list(_expiries({name.lower(): value for name, value in url.query.items()}, now.timestamp()))
-    held = min(HOLD, (min(expiries) - now.timestamp()) / 2) if expiries else HOLD_UNSIGNED
-    stated = _max_age(cache_control)
-    return max(0.0, min(held, float(stated[1])) if stated else held)
+    date, age = next(_moments(headers.get("date", "").lower()), time()), headers.get("age", "")
+    now = date + 1 + (int(age[:9]) if age.isdecimal() else 0)
+    text = unquote(str(url))
+    ends = list(_ends("&".join([text, *map(_decoded, _json(text)), said]).lower(), date))
+    return max(0.0, min(HOLD, (min(ends) - now) / 2)) if ends else HOLD_UNSIGNED
 
 
-def _expiries(query: Mapping[str, str], now: float) -> Iterator[float]:
+def _decoded(encoded: str) -> str:
+    """A policy of CloudFront, in its own base64, or a part of a JSON web token."""
+    return b64decode(encoded.translate(str.maketrans("-_~", "+//")) + "A" * (-len(encoded) % 4)).decode("latin-1")
+
+
+def _ends(text: str, date: float) -> Iterator[float]:
     """
-    Every time, since the epoch, that a signed query could mean as its end.
+    Every time, since the epoch, that could be meant as the end: whatever lies within a day, and what is named so.
 
-    `X-Amz-Date` and `X-Amz-Expires` (S3, and `X-Goog-…` and others alike), `Expires` and `Policy` (CloudFront, S3, GCS
-    before), `se` (Azure), `exp=…` within a token (Akamai), `verify=<time>-…` (Cloudflare).
+    `Expires` (CloudFront, GCS before), `se` (Azure), `exp` within a token (Akamai, a JSON web token); and in seconds
+    `X-Amz-Expires`, since `X-Amz-Date` (S3, and `X-Goog-…` and others alike), and `max-age`.
     """
-    for name, value in query.items():
-        begins = query.get(f"{name.removesuffix('-expires')}-date") if name.endswith("-expires") else None
-        if begins:
-            try:
-                yield datetime.strptime(f"{begins}+0000", "%Y%m%dT%H%M%SZ%z").timestamp() + float(value)
-            except ValueError:
-                yield now
-            continue
-        names_the_end = name == "se" or "exp" in name
-        for epoch in map(float, _epochs(_decoded(value) if name == "policy" else value)):
-            if names_the_end or epoch > now:
-                yield epoch
-        if names_the_end:
-            with suppress(ValueError):
-                yield datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()
+    yield from (moment for moment in _moments(text) if date < moment < date + DAY)
+    parameters = _parameters(text)
+    values = dict(parameters)
+    for name, value in filter(lambda parameter: _is_end(parameter[0]), parameters):
+        stated, begin = list(_moments(value)), values.get(f"{name.removesuffix('expires')}date")
+        try:
+            yield min(stated) if stated else int(value.partition(",")[0]) + (min(_moments(begin)) if begin else date)
+        except ValueError:
+            yield date
 
 
-def _decoded(policy: str) -> str:
-    """CloudFront's, in its own base64."""
-    with suppress(ValueError):
-        return b64decode(policy.translate(str.maketrans("-_~", "+=/"))).decode("latin-1")
-    return ""
+def _moments(text: str) -> Iterator[float]:
+    """What reads as a time in text of lower case: seconds since the epoch or parts of them, ISO 8601, HTTP's dates."""
+    for decimal, hexadecimal, iso, http in (found.groups() for found in _moment(text)):
+        with suppress(ValueError):
+            if decimal or hexadecimal:
+                yield float(decimal or int(hexadecimal, 16))
+            else:
+                moment = datetime.fromisoformat(iso.upper()) if iso else parsedate_to_datetime(http.replace("+", " "))
+                yield (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,6 +1,7 @@
 """What refers to a manifest (OCI distribution specification 1.1, "Listing Referrers")."""
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,8 +18,11 @@ from . import known, lists
 from .known import Target
 from .manifests import INDEX, Manifests
 
-LARGE, FILTERED = 128 * 1024, 16 * 1024 * 1024
-"""Bytes of a list that is not filtered while others wait, and of fallback lists that are remembered as filtered."""
+LARGE, LISTS, DESCRIPTORS = 128 * 1024, 4, 200_000
+"""Bytes of a list that is not read while others wait; how many such lists are remembered, and of how many entries."""
+
+ByType = dict[str | None, list[msgspec.Raw]]
+"""Descriptors by their artifact type, and all of them under None."""
 
 
 class _Index(msgspec.Struct):
@@ -26,7 +30,7 @@ class _Index(msgspec.Struct):
 
 
 class _Referrer(msgspec.Struct, rename="camel"):
-    artifact_type: str | None = None
+    artifact_type: str
 
 
 class Referrers:
@@ -39,7 +43,10 @@ class Referrers:
     def __init__(self, upstream: Upstream, manifests: Manifests) -> None:
         self._upstream = upstream
         self._manifests = manifests
-        self._filtered: Cache[tuple[str, str | None], bytes] = Cache(FILTERED, len)
+        self._lists: Cache[bytes, ByType] = Cache(
+            DESCRIPTORS, lambda found: max(DESCRIPTORS // LISTS, len(found[None]))
+        )
+        self._reading = asyncio.Lock()
 
     def know(self, request: Request, target: Target) -> None:
         """Nothing, but whether it is a digest. Raises RegistryError."""
@@ -48,15 +55,16 @@ class Referrers:
     async def relay(self, request: Request, target: Target) -> Response:
         """Raises RegistryError."""
         digest, artifact_type = known.digest(request), request.query_params.get("artifactType")
-        body, following = await self._list(target.repository, digest, lists.forwarded(request), artifact_type)
+        found, following = await self._list(target.repository, digest, lists.forwarded(request), artifact_type)
         filters = {} if artifact_type is None else {"OCI-Filters-Applied": "artifactType"}
         headers = {**API_VERSION, **lists.link(request, following), **filters, "Cache-Control": SECONDS}
-        return Response(body, 200, headers, INDEX)
+        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": found}
+        return Response(msgspec.json.encode(body), 200, headers, INDEX)
 
     async def _list(
         self, repository: Repository, digest: str, query: str, artifact_type: str | None
-    ) -> tuple[bytes, str]:
-        """An image index, and the query for its next page."""
+    ) -> tuple[list[msgspec.Raw], str]:
+        """Descriptors, and the query for the next page of them."""
         missing = RegistryError(404, "MANIFEST_UNKNOWN", "upstream does not list referrers")
         try:
             response, body = await self._upstream.fetch(repository, f"referrers/{digest}{query}", missing, INDEX)
@@ -69,47 +77,44 @@ class Referrers:
             following += f"&{urlencode({'artifactType': artifact_type})}"
         is_filtered = "artifacttype" in responses.header(response.headers, "oci-filters-applied").lower()
         try:
-            body = await _selected(body, None if is_filtered else artifact_type)
+            found = await self._by_type(body)
         except msgspec.DecodeError:
             raise UpstreamError(f"{response.host} sent a list of referrers that cannot be read") from None
-        return body, following
+        return found.get(None if is_filtered else artifact_type, []), following
 
-    async def _fallback(self, repository: Repository, digest: str, artifact_type: str | None) -> bytes:
+    async def _fallback(self, repository: Repository, digest: str, artifact_type: str | None) -> list[msgspec.Raw]:
         algorithm, _, encoded = digest.partition(":")
         try:
             manifest = await self._manifests.by_tag(repository, f"{algorithm}-{encoded[:64]}")
             # GitLab reads such a tag as the digest itself, and the platforms of an image do not refer to it.
             if manifest.digest != digest:
-                key = manifest.digest, artifact_type
-                return await self._filtered.load(key, lambda: _selected(manifest.body, artifact_type))
+                return (await self._by_type(manifest.body)).get(artifact_type, [])
         except RegistryError as error:
             if error.status != 404:
                 raise
         except msgspec.DecodeError:
             pass
-        return _encoded([])
+        return []
+
+    async def _by_type(self, body: bytes) -> ByType:
+        """Of large lists one is read at a time: threads take turns with the loop. Raises msgspec.DecodeError."""
+        if len(body) <= LARGE:
+            return _by_type(body)
+        async with self._reading:
+            if (found := self._lists.get(body)) is None:
+                found = await asyncio.to_thread(_by_type, body)
+                self._lists.put(body, found)
+            return found
 
 
-async def _selected(body: bytes, artifact_type: str | None) -> bytes:
-    """Raises msgspec.DecodeError."""
-    return await asyncio.to_thread(_select, body, artifact_type) if len(body) > LARGE else _select(body, artifact_type)
-
-
-def _select(body: bytes, artifact_type: str | None) -> bytes:
+def _by_type(body: bytes) -> ByType:
     try:
-        manifests = msgspec.json.decode(body, type=_Index).manifests or ()
+        manifests = msgspec.json.decode(body, type=_Index).manifests or []
+        found: ByType = {None: manifests}
+        for descriptor in manifests:
+            with suppress(msgspec.ValidationError):
+                artifact_type = msgspec.json.decode(descriptor, type=_Referrer).artifact_type
+                found.setdefault(artifact_type, []).append(descriptor)
     except (UnicodeDecodeError, RecursionError):
         raise msgspec.DecodeError from None
-    kept = [each for each in manifests if artifact_type is None or _artifact_type(each) == artifact_type]
-    return _encoded(kept)
-
-
-def _encoded(manifests: list[msgspec.Raw]) -> bytes:
-    return msgspec.json.encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
-
-
-def _artifact_type(descriptor: msgspec.Raw) -> str | None:
-    try:
-        return msgspec.json.decode(descriptor, type=_Referrer).artifact_type
-    except msgspec.ValidationError:
-        return None
+    return found

@@ -13,11 +13,11 @@ from ..caching import IMMUTABLE, MOVING, SECONDS
 from ..errors import RegistryError, UnauthorizedError, UpstreamError
 from ..index.current import Current
 from ..index.names import is_name, is_tag
-from ..upstream.calls import Upstream
 from . import known, lists
 from .blobs import Blobs
 from .guard import Guard
 from .known import Lasting, RegistryResponse, Target
+from .lists import Tags
 from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
@@ -39,7 +39,7 @@ class Registry:
     """
 
     current: Current
-    upstream: Upstream
+    tags: Tags
     manifests: Manifests
     blobs: Blobs
     referrers: Referrers
@@ -120,11 +120,11 @@ class Registry:
 
     async def _relay_tags(self, request: Request, target: Target) -> Response:
         if target.image and target.image.listing:
-            attached = await lists.attached(self.upstream, target.repository, target.name, target.image.listing)
+            attached = await self.tags.attached(target.repository, target.name, target.image.listing)
             return known.listing(request, "tags", attached, {"name": target.name})
         size = lists.page_size(request.query_params)
         query = lists.forwarded(request)
-        part, following = await lists.tags(self.upstream, target.repository, target.name, query)
+        part, following = await self.tags.page(target.repository, target.name, query)
         content = {"name": target.name, "tags": [] if size == 0 else part}
         return known.page(request, content, "" if size == 0 else following, SECONDS)
 

@@ -99,7 +99,7 @@ def refusal(response: ClientResponse, unknown: RegistryError) -> RegistryError:
         return RegistryError(403, "DENIED", "upstream does not give this to you")
     if status == 416:
         headers = forwardable(response.headers, "Content-Range")
-        return RegistryError(416, "SIZE_INVALID", "there is no such range", headers)
+        return RegistryError(416, "SIZE_INVALID", "there is no such range", headers, status)
     headers = forwardable(response.headers, "Retry-After") if status in (429, 503) else {}
     message = f"{host} is asked too often" if status == 429 else f"{host} answered {status}"
     return UpstreamError(message, status if status in (429, 503, 504) else 502, status, headers)

@@ -15,9 +15,10 @@ class Options:
 
     The rest are manners of other registries. `compresses` packs JSON for who takes gzip. `head_refused` is
     the status of every HEAD of a manifest, and 307 sends it to an address that is signed for GET alone. `tags_page` is
-    the most tags of an answer that states no `n`, and `tags_link` what its `Link` says after `last`. `tags_most` is the
-    largest `n` that is not refused with the status `tags_refused`. With `tags_as_digests` the tag `sha256-<hex>` is
-    read as the digest. `realm_scope` puts the scope into the realm of a challenge as well.
+    the most tags of an answer that states no `n`, `tags_link` what its `Link` says after `last`, and `tags_relation`
+    after its address. `tags_most` is the largest `n` that is not refused with the status `tags_refused`. With
+    `tags_as_digests` the tag `sha256-<hex>` is read as the digest. `realm_scope` puts the scope into the realm of a
+    challenge as well.
     """
 
     tokens: bool = True
@@ -37,6 +38,7 @@ class Options:
     head_refused: int | None = None
     tags_page: int | None = None
     tags_link: str = ""
+    tags_relation: str = 'rel="next"'
     tags_most: int | None = None
     tags_refused: int = 400
     tags_as_digests: bool = False

@@ -253,7 +253,7 @@ class Registry:
         headers = dict(API_VERSION)
         if 0 < count < len(tags):
             query = urlencode({"last": tags[count - 1]}) + (self._options.tags_link or f"&n={count}")
-            headers["Link"] = f'</v2/{repository.name}/tags/list?{query}>; rel="next"'
+            headers["Link"] = f"</v2/{repository.name}/tags/list?{query}>; {self._options.tags_relation}"
         return JSONResponse({"name": repository.name, "tags": tags[:count]}, headers=headers)
 
     async def _referrers(self, request: Request) -> Response:

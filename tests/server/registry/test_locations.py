@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 from yarl import URL
 
 from server.registry.locations import HOLD, HOLD_UNSIGNED, lifetime
@@ -24,24 +25,43 @@ EPOCH = int(LATER.timestamp())
 POLICY = base64.b64encode(
     json.dumps({"Statement": [{"Condition": {"DateLessThan": {"AWS:EpochTime": EPOCH}}}]}).encode()
 ).decode()
+TOKEN = ".".join(
+    base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+    for part in ({"alg": "none"}, {"iat": EPOCH - 60, "sub": "?>~", "exp": EPOCH})
+)
 
 
 @pytest.mark.parametrize(
-    "query",
+    "address",
     [
-        "X-Amz-Date=20260304T050604Z&X-Amz-Expires=10&X-Amz-Signature=aa",
-        "X-Goog-Date=20260304T050604Z&X-Goog-Expires=10&X-Goog-Signature=aa",
-        f"Expires={EPOCH}&Signature=aa",
-        f"expires={EPOCH}&signature=aa",
-        f"Policy={POLICY.translate(str.maketrans('+=/', '-_~'))}&Signature=aa",
-        "sv=2024-01-01&se=2026-03-04T05%3A06%3A14Z&sig=aa",
-        f"__token__=exp%3D{EPOCH}~acl%3D%2F%2A~hmac%3Daa",
-        f"verify={EPOCH}-aa",
-        f"Expires=1999999999&X-Amz-Date=20260304T050604Z&X-Amz-Expires=10&issued={int(NOW.timestamp()) - 9}",
+        "?X-Amz-Date=20260304T050604Z&X-Amz-Expires=10&X-Amz-Signature=aa",
+        "?X-Goog-Date=20260304T050604Z&X-Goog-Expires=10&X-Goog-Signature=aa",
+        "?X-Amz-Expires=7&X-Amz-Signature=aa",
+        f"?Expires={EPOCH}&Signature=aa",
+        f"?expires={EPOCH}&signature=aa",
+        f"?expires={EPOCH}000",
+        f"?expires={EPOCH}000000&signature=aa",
+        "?Expires=Wed,%2004%20Mar%202026%2005:06:14%20GMT&Signature=aa",
+        "?Expires=Wed%2C+04+Mar+2026+05%3A06%3A14+GMT",
+        f"?Policy={POLICY.translate(str.maketrans('+=/', '-_~'))}&Signature=aa",
+        f"?policy={POLICY}",
+        "?sv=2024-01-01&se=2026-03-04T05%3A06%3A14Z&sig=aa",
+        "?se=2026-03-04T07%3A06%3A14%2B02%3A00&sig=aa",
+        "?se=2026-03-04T04:06:14-01&ske=2026-03-11T05:06:14Z",
+        "?valid-until=20260304T050614Z",
+        f"?__token__=exp%3D{EPOCH}~acl%3D%2F%2A~hmac%3Daa",
+        f"exp={EPOCH}~hmac=aa/blob",
+        f"?token={TOKEN}.aa",
+        f"{TOKEN}.aa/blob",
+        f"?verify={EPOCH}-aa",
+        f"?sign=aa&t={EPOCH:x}",
+        f"{'a' * 32}/{EPOCH:X}/blob",
+        f"?q-sign-time={EPOCH - 60};{EPOCH}",
+        f"?Expires=1999999999&X-Amz-Date=20260304T050604Z&X-Amz-Expires=10&issued={int(NOW.timestamp()) - 9}",
     ],
 )
-def test_at_most_half_of_what_is_left_of_a_signature(query: str) -> None:
-    assert lifetime(URL(f"https://cdn.example.com/x?{query}", encoded=True), DATE) == 3.0
+def test_at_most_half_of_what_is_left_of_a_signature(address: str) -> None:
+    assert lifetime(URL(f"https://cdn.example.com/{address}", encoded=True), DATE) == 3.0
 
 
 @pytest.mark.parametrize(
@@ -51,7 +71,10 @@ def test_at_most_half_of_what_is_left_of_a_signature(query: str) -> None:
         "X-Amz-Date=20260304T050603Z&X-Amz-Expires=soon",
         "X-Amz-Date=yesterday&X-Amz-Expires=3000",
         "Expires=1000000000",
+        "Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "expires_at=2026-03-04T05:06:60Z",
         "se=2026-03-04T05:06:06Z",
+        "exp=never",
     ],
 )
 def test_not_at_all_where_it_is_over_or_cannot_be_read(query: str) -> None:
@@ -59,27 +82,45 @@ def test_not_at_all_where_it_is_over_or_cannot_be_read(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cache_control", "expected"),
+    ("lines", "expected"),
     [
-        ("", HOLD),
-        ("public, max-age=31536000", HOLD),
-        ("max-age=1", 1.0),
-        ("max-age=0", 0.0),
-        ("no-store", 0.0),
-        ("No-Cache", 0.0),
-        ("private, max-age=60", 0.0),
+        ([], HOLD),
+        (["Cache-Control: public, max-age=31536000"], HOLD),
+        (["Cache-Control: max-age=5"], 2.0),
+        (["Cache-Control: max-age=60, s-maxage=5"], 2.0),
+        (['Cache-Control: s-maxage="5"', "Cache-Control: max-age=60"], 2.0),
+        (["Cache-Control: max-age=60", "Age: 55"], 2.0),
+        (["Expires: Wed, 04 Mar 2026 05:06:12 GMT"], 2.0),
+        (["Cache-Control: max-age=0"], 0.0),
+        (["Cache-Control: s-maxage=0"], 0.0),
+        (["Cache-Control: max-age=soon"], 0.0),
+        (["Cache-Control: no-store"], 0.0),
+        (["Cache-Control: No-Cache"], 0.0),
+        (["Cache-Control: private, max-age=60"], 0.0),
+        (["Cache-Control: max-age=60", "Cache-Control: no-store"], 0.0),
+        (["Pragma: no-cache"], 0.0),
+        (["Expires: Thu, 01 Jan 1970 00:00:00 GMT"], 0.0),
+        (["Expires: 0"], 0.0),
+        (["Age: 600"], 0.0),
     ],
 )
-def test_what_the_answer_says_holds_as_well(cache_control: str, expected: float) -> None:
+def test_what_the_answer_says_holds_as_well(lines: list[str], expected: float) -> None:
     url = URL("https://cdn.example.com/x?X-Amz-Date=20260304T050607Z&X-Amz-Expires=600", encoded=True)
-    assert lifetime(url, {**DATE, "cache-control": cache_control}) == expected
+    headers = CIMultiDict(DATE)
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.add(name, value)
+    assert lifetime(url, headers) == expected
 
 
-def test_an_address_that_says_nothing_is_good_for_a_moment() -> None:
-    assert lifetime(URL("https://cdn.example.com/x"), {}) == HOLD_UNSIGNED
+@pytest.mark.parametrize(
+    "path", ["", "2147483648/x", f"sha256/{'68' * 32}", "f47ac10b-58cc-4372-a567-0e02b2c3d479", "?seen=1&exports=all"]
+)
+def test_an_address_that_says_nothing_is_good_for_a_moment(path: str) -> None:
+    assert lifetime(URL(f"https://cdn.example.com/{path}"), DATE) == HOLD_UNSIGNED
 
 
-@given(st.text(), st.dictionaries(st.sampled_from(["date", "cache-control"]), st.text()))
+@given(st.text(), st.dictionaries(st.sampled_from(["date", "cache-control", "expires", "age"]), st.text()))
 def test_whatever_it_holds_is_seconds(query: str, headers: dict[str, str]) -> None:
     assert 0 <= lifetime(URL("https://cdn.example.com/x").with_query({"expires": query, "policy": query}), headers) <= 5
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import httpx
 import pytest
 from yarl import URL
 
 from server.errors import UpstreamError
+from server.registry import lists, referrers
 from server.upstream import proxy
 from server.upstream.addresses import follow
 from tests.server.conftest import Serve, error, image, write
-from tests.upstream import Answer, Content, ExampleUpstream, Fault, Mislabel, blob, manifest
+from tests.upstream import Answer, Content, ExampleUpstream, Fault, Hang, Mislabel, blob, manifest
 from tests.upstream.oci import CONFIG, INDEX
 from tests.upstream.registry import basic
 
@@ -25,16 +29,110 @@ def tags(*names: str, **headers: str) -> Answer:
     return Answer(200, headers, json.dumps({"tags": names}).encode())
 
 
+def walk(client: httpx.Client, path: str) -> list[str]:
+    """What is listed, page after page."""
+    found = list[str]()
+    while path:
+        answer = client.get(path)
+        found += answer.json()["tags"]
+        path = answer.links.get("next", {}).get("url", "")
+    return found
+
+
 class TestListsOfTags:
-    def test_a_next_page_of_no_entries_at_all_leads_on(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+    @pytest.fixture
+    def paged(self, upstream: ExampleUpstream) -> list[str]:
+        """All tags of postgres, of which upstream lists two at a time."""
+        for tag in ("a", "b", "c"):
+            upstream.store("postgres").push(manifest(blob(b"{}", CONFIG), []), tag)
+        upstream.options.tags_page = 2
+        return sorted(upstream.store("postgres").tags)
+
+    @pytest.mark.parametrize("size", ["n=0", "n=", "n=-1", "n=00", "n=x", "n=1.5", f"n={'9' * 200}", "n"])
+    def test_a_next_page_of_no_number_of_entries_leads_on(
+        self, client: httpx.Client, upstream: ExampleUpstream, paged: list[str], size: str
+    ) -> None:
         """GHCR: `Link: …?last=b&n=0`."""
-        upstream.inject(
-            Fault(tags("a", "b", **link("/v2/chainguard/postgres/tags/list?last=b&n=0")), path="/tags/list$"),
-            Fault(tags("c"), path=r"/tags/list\?last=b$"),
-        )
-        first = client.get("/v2/postgres/tags/list")
-        assert first.links["next"]["url"] == "/v2/postgres/tags/list?last=b"
-        assert client.get(first.links["next"]["url"]).json()["tags"] == ["c"]
+        upstream.options.tags_link = f"&{size}"
+        assert walk(client, "/v2/postgres/tags/list") == paged
+
+    def test_a_next_page_is_as_long_as_upstream_says(
+        self, client: httpx.Client, upstream: ExampleUpstream, paged: list[str]
+    ) -> None:
+        upstream.options.tags_link = "&n=010"
+        answer = client.get("/v2/postgres/tags/list")
+        assert answer.links["next"]["url"] == f"/v2/postgres/tags/list?last={paged[1]}&n=010"
+
+    @pytest.mark.parametrize(
+        "relation",
+        [
+            "rel=next",
+            "rel='next'",
+            'REL = "Next"',
+            'rel="last next"',
+            'rel="next\tlast"',
+            "rel='last next'",
+            'title="a, <b>; rel=prev"; rel="next"',
+            'title="\\"; rel=prev"; rel=next; type="text/html"',
+            "type=text/html ;rel=next;rel=prev",
+            'rel=next, </x?last=zzz>; rel="last"',
+        ],
+    )
+    def test_the_next_page_is_named_in_any_way_of_rfc_8288(
+        self, client: httpx.Client, upstream: ExampleUpstream, paged: list[str], relation: str
+    ) -> None:
+        upstream.options.tags_relation = relation
+        assert walk(client, "/v2/postgres/tags/list") == paged
+
+    @pytest.mark.parametrize(
+        "relation",
+        [
+            "rel=prev",
+            'rel="nextpage"',
+            'rel="x-next"',
+            "rel=prev; rel=next",
+            'title="; rel=next"',
+            'title="; rel=next',
+            'rel="prev", </x>; rel=next',
+            "next",
+        ],
+    )
+    @pytest.mark.usefixtures("paged")
+    def test_any_other_page_is_not_the_next_one(
+        self, client: httpx.Client, upstream: ExampleUpstream, relation: str
+    ) -> None:
+        upstream.options.tags_relation = relation
+        assert "link" not in client.get("/v2/postgres/tags/list").headers
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Link": '</x?last=a>; rel="first", </x?last=b,c>; rel="next"'},
+            {"Link": '</x?last=a>; rel="first"', "link": "</x?last=b,c>; rel=next"},
+            {"Link": '<https://registry.example.com/x?last=b,c>;rel="next",</x?last=a>;rel="first"'},
+        ],
+    )
+    def test_the_next_page_is_one_of_several_links(
+        self, client: httpx.Client, upstream: ExampleUpstream, headers: dict[str, str]
+    ) -> None:
+        upstream.inject(Fault(tags("b", **headers), path="/tags/list"))
+        answer = client.get("/v2/postgres/tags/list")
+        assert answer.headers["link"] == '</v2/postgres/tags/list?last=b,c>; rel="next"'
+
+    @pytest.mark.parametrize("status", [400, 404, 405, 410, 413, 414, 416, 422, 500, 501])
+    def test_whatever_a_page_is_refused_by_it_is_asked_for_as_long_as_upstream_likes(
+        self, client: httpx.Client, upstream: ExampleUpstream, paged: list[str], status: int
+    ) -> None:
+        upstream.options.tags_most, upstream.options.tags_refused = 4, status
+        assert walk(client, "/v2/postgres/tags/list?n=10000") == paged
+
+    @pytest.mark.parametrize("status", [403, 429, 503, 504])
+    def test_who_is_to_wait_or_to_go_away_does_not_ask_again(
+        self, client: httpx.Client, upstream: ExampleUpstream, status: int
+    ) -> None:
+        upstream.options.tags_most, upstream.options.tags_refused = 4, status
+        assert client.get("/v2/postgres/tags/list?n=10000").status_code == status
+        assert upstream.requests.count("/tags/list", status=status) == 1
 
     @pytest.mark.parametrize("status", [400, 405, 413])
     @pytest.mark.parametrize("query", ["n=10000", "n=10000&last=a", "last=a&n=10000"])
@@ -58,21 +156,33 @@ class TestListsOfTags:
         upstream.store("nginx").push(manifest(blob(b"{}", CONFIG), []), "something-else")
         expected = ["1.27.3", "1.27.4", "latest", *signatures]
         assert client.get("/v2/nginx/tags/list?attached=true").json()["tags"] == expected
-        found, path = list[str](), "/v2/nginx/tags/list?attached=true&n=2"
-        while path:
-            answer = client.get(path)
-            found += answer.json()["tags"]
-            path = answer.links.get("next", {}).get("url", "")
-        assert found == expected
+        assert walk(client, "/v2/nginx/tags/list?attached=true&n=2") == expected
 
     def test_they_are_gathered_from_all_pages(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
         signature, attestation = f"sha256-{'0' * 64}.sig", f"sha256-{'1' * 64}.att"
         upstream.inject(
-            Fault(tags("latest", signature, **link("/x?last=y")), path="/tags/list$"),
+            Fault(tags("latest", signature, **link("/x?last=y")), path=r"/tags/list\?n=1000$"),
             Fault(tags(attestation, "zzz"), path=r"/tags/list\?last=y$"),
         )
         listed = client.get("/v2/nginx/tags/list?attached=true").json()["tags"]
         assert listed == ["1.27.3", "1.27.4", "latest", signature, attestation]
+
+    @pytest.mark.parametrize("bound", ["MOST_PAGES", "MOST_TAGS"])
+    def test_a_part_of_them_is_not_all(
+        self, client: httpx.Client, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch, bound: str
+    ) -> None:
+        monkeypatch.setattr(lists, bound, 2)
+        upstream.inject(Fault(tags("a", **link("/x?last=a")), path="/tags/list", times=None))
+        assert error(client.get("/v2/nginx/tags/list?attached=true")) == (502, "UNAVAILABLE")
+
+    def test_they_are_gathered_once_for_all_who_ask_at_that_moment(
+        self, client: httpx.Client, upstream: ExampleUpstream
+    ) -> None:
+        upstream.inject(Fault(Hang(1), path="/tags/list"))
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: client.get("/v2/nginx/tags/list?attached=true"), range(8)))
+        assert len({answer.content for answer in answers}) == 1
+        assert upstream.requests.count("/tags/list") == 1
 
 
 class TestManifests:
@@ -117,7 +227,9 @@ class TestManifests:
         upstream.inject(Fault(itself, path="/manifests/sha256-", times=None))
         assert client.get(f"/v2/nginx/referrers/{digest}").json()["manifests"] == []
 
-    def test_a_large_fallback_index_is_filtered_once(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
+    def test_a_large_fallback_index_is_read_once_and_nobody_waits_for_that(
+        self, client: httpx.Client, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         digest = upstream.store("nginx").tags["latest"]
         entries = [
             {"mediaType": INDEX, "size": 1, "digest": f"sha256:{number:064x}", "artifactType": f"a/{number % 2}"}
@@ -125,9 +237,25 @@ class TestManifests:
         ]
         body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
         upstream.store("nginx").push(Content(INDEX, body), digest.replace(":", "-"))
-        for kind in ("a/0", "a/1", "a/0"):
-            found = client.get(f"/v2/nginx/referrers/{digest}", params={"artifactType": kind}).json()["manifests"]
+        read, reading, go_on = referrers._by_type, Queue[bytes](), Event()
+
+        def patiently(body: bytes) -> referrers.ByType:
+            reading.put(body)
+            assert go_on.wait(30)
+            return read(body)
+
+        monkeypatch.setattr(referrers, "_by_type", patiently)
+        kinds = ["a/0", "a/1", "a/2", "a/0"]
+        with ThreadPoolExecutor(len(kinds)) as pool:
+            path = f"/v2/nginx/referrers/{digest}"
+            asked = [pool.submit(client.get, path, params={"artifactType": kind}) for kind in kinds]
+            assert reading.get(timeout=30) == body
+            assert client.head("/v2/nginx/manifests/1.27.4").status_code == 200
+            go_on.set()
+        for kind, answer in zip(kinds, asked, strict=True):
+            found = answer.result().json()["manifests"]
             assert found == [entry for entry in entries if entry["artifactType"] == kind]
+        assert reading.empty()
 
 
 class TestWithoutTokens:
