@@ -18,7 +18,6 @@ from .errors import RegistryError, StartError, TransferBrokenError, Unauthorized
 from .index.current import Current
 from .registry.blobs import Blobs
 from .registry.guard import Guard
-from .registry.lists import Tags
 from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
@@ -108,9 +107,9 @@ class Server:
         self._prepared = Prepared(current, manifests)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
-        tags, blobs, referrers = Tags(upstream), Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
+        blobs, referrers = Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
         registry = Registry(
-            current, tags, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
+            current, upstream, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
         )
         routes = [
             *(passthrough.routes() if passthrough else ()),

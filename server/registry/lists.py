@@ -13,7 +13,6 @@ from ..errors import RegistryError, UpstreamError
 from ..index.names import alphabetical
 from ..index.repository import Repository
 from ..upstream import responses
-from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
 
 MOST_PAGES, MOST_TAGS = 1000, 250_000
@@ -28,7 +27,7 @@ _is_next = re.compile(
 _attached = re.compile(r"sha(?:256|512)-[0-9a-f]{64}[a-zA-Z0-9._-]{0,57}\Z").match
 
 
-class _Names(msgspec.Struct):
+class _Tags(msgspec.Struct):
     tags: list[str] | None = None
 
 
@@ -71,46 +70,37 @@ def _without(parameter: str, query: str) -> str:
     return f"?{'&'.join(parts)}" if parts else ""
 
 
-class Tags:
-    """Upstream's tags. All methods raise RegistryError."""
+async def tags(upstream: Upstream, repository: Repository, name: str, query: str) -> tuple[list[str], str]:
+    """
+    A page of upstream's tags, and the query for what follows. Raises RegistryError.
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
-        self._attached: Cache[tuple[Repository, str], list[str]] = Cache(0)
+    Some refuse a long page, by any status (ECR by 405 beyond 1000, quay.io by 413 beyond 100): then it is as long as
+    they like.
+    """
+    unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
+    try:
+        response, body = await upstream.fetch(repository, f"tags/list{query}", unknown)
+    except RegistryError as error:
+        shorter = _without("n=", query)
+        if shorter == query or error.answered is None or error.status in (403, 429, 503, 504):
+            raise
+        response, body = await upstream.fetch(repository, f"tags/list{shorter}", unknown)
+    return responses.decode(response, body, _Tags).tags or [], following(response)
 
-    async def page(self, repository: Repository, name: str, query: str) -> tuple[list[str], str]:
-        """
-        A page, and the query for what follows.
 
-        Some refuse a long page, by any status (ECR by 405 beyond 1000, quay.io by 413 beyond 100): then it is as long
-        as they like.
-        """
-        unknown = RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
-        try:
-            response, body = await self._upstream.fetch(repository, f"tags/list{query}", unknown)
-        except RegistryError as error:
-            shorter = _without("n=", query)
-            if shorter == query or error.answered is None or error.status in (403, 429, 503, 504):
-                raise
-            response, body = await self._upstream.fetch(repository, f"tags/list{shorter}", unknown)
-        return responses.decode(response, body, _Names).tags or [], following(response)
+async def attached(upstream: Upstream, repository: Repository, name: str, known: list[str]) -> list[str]:
+    """
+    The `known` tags and upstream's of signatures and attestations, sorted. Raises RegistryError.
 
-    async def attached(self, repository: Repository, name: str, known: list[str]) -> list[str]:
-        """
-        The `known` tags and upstream's of signatures and attestations, sorted.
-
-        They are listed on request only: upstream has thousands of them, and what is known is listed while it is away.
-        """
-        return await self._attached.load((repository, name), lambda: self._merged(repository, name, known))
-
-    async def _merged(self, repository: Repository, name: str, known: list[str]) -> list[str]:
-        found, query = dict.fromkeys(known), "?n=1000"
-        for _ in range(MOST_PAGES):
-            part, following = await self.page(repository, name, query)
-            found.update(dict.fromkeys(filter(_attached, part)))
-            if not following:
-                return sorted(found, key=alphabetical)
-            if len(found) > MOST_TAGS:
-                break
-            query = f"?{following}"
-        raise UpstreamError(f"{repository.host} has more tags than can be listed")
+    They are listed on request only: upstream has thousands of them, and what is known is listed while it is away.
+    """
+    found, query = dict.fromkeys(known), "?n=1000"
+    for _ in range(MOST_PAGES):
+        part, following = await tags(upstream, repository, name, query)
+        found.update(dict.fromkeys(filter(_attached, part)))
+        if not following:
+            return sorted(found, key=alphabetical)
+        if len(found) > MOST_TAGS:
+            break
+        query = f"?{following}"
+    raise UpstreamError(f"{repository.host} has more tags than can be listed")

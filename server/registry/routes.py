@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,11 +13,13 @@ from ..caching import IMMUTABLE, MOVING, SECONDS
 from ..errors import RegistryError, UnauthorizedError, UpstreamError
 from ..index.current import Current
 from ..index.names import is_name, is_tag
+from ..index.repository import Repository
+from ..upstream.cache import Cache
+from ..upstream.calls import Upstream
 from . import known, lists
 from .blobs import Blobs
 from .guard import Guard
 from .known import Lasting, RegistryResponse, Target
-from .lists import Tags
 from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
@@ -39,7 +41,7 @@ class Registry:
     """
 
     current: Current
-    tags: Tags
+    upstream: Upstream
     manifests: Manifests
     blobs: Blobs
     referrers: Referrers
@@ -48,6 +50,7 @@ class Registry:
     guard: Guard
     passthrough: Passthrough | None
     public_url: str
+    attached: Cache[tuple[Repository, bytes, bytes], Response] = field(default_factory=lambda: Cache(0))
 
     def routes(self) -> list[Route]:
         return [
@@ -119,12 +122,17 @@ class Registry:
         return known.listing(request, "tags", listing, {"name": target.name}, Lasting.INDEX)
 
     async def _relay_tags(self, request: Request, target: Target) -> Response:
-        if target.image and target.image.listing:
-            attached = await self.tags.attached(target.repository, target.name, target.image.listing)
-            return known.listing(request, "tags", attached, {"name": target.name})
+        if target.image and (known_tags := target.image.listing):
+
+            async def gather() -> Response:
+                attached = await lists.attached(self.upstream, target.repository, target.name, known_tags)
+                return known.listing(request, "tags", attached, {"name": target.name})
+
+            asked = target.repository, request.scope["raw_path"], request.scope["query_string"]
+            return await self.attached.load(asked, gather)
         size = lists.page_size(request.query_params)
         query = lists.forwarded(request)
-        part, following = await self.tags.page(target.repository, target.name, query)
+        part, following = await lists.tags(self.upstream, target.repository, target.name, query)
         content = {"name": target.name, "tags": [] if size == 0 else part}
         return known.page(request, content, "" if size == 0 else following, SECONDS)
 
