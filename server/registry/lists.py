@@ -94,13 +94,12 @@ async def attached(upstream: Upstream, repository: Repository, name: str, known:
 
     They are listed on request only: upstream has thousands of them, and what is known is listed while it is away.
     """
-    found, query = dict.fromkeys(known), "?n=1000"
-    for _ in range(MOST_PAGES):
+    found, query, asked = dict.fromkeys(known), "", set[str]()
+    while query not in asked and len(asked) < MOST_PAGES and len(found) < MOST_TAGS:
+        asked.add(query)
         part, following = await tags(upstream, repository, name, query)
         found.update(dict.fromkeys(filter(_attached, part)))
         if not following:
             return sorted(found, key=alphabetical)
-        if len(found) > MOST_TAGS:
-            break
         query = f"?{following}"
     raise UpstreamError(f"{repository.host} has more tags than can be listed")

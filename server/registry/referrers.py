@@ -21,6 +21,9 @@ from .manifests import INDEX, Manifests
 LARGE, LISTS, DESCRIPTORS = 128 * 1024, 4, 200_000
 """Bytes of a list that is not read while others wait; how many such lists are remembered, and of how many entries."""
 
+UNSUPPORTED = {*range(400, 429), 501}
+"""What is answered for an endpoint that upstream does not have (406 by some); not where it gives nothing to us."""
+
 ByType = dict[str | None, list[msgspec.Raw]]
 """Descriptors by their artifact type, and all of them under None."""
 
@@ -69,7 +72,7 @@ class Referrers:
         try:
             response, body = await self._upstream.fetch(repository, f"referrers/{digest}{query}", missing, INDEX)
         except RegistryError as error:
-            if error is not missing and error.answered not in (405, 501):
+            if error.answered not in UNSUPPORTED:
                 raise
             return await self._fallback(repository, digest, artifact_type), ""
         following = lists.following(response)

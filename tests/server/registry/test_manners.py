@@ -161,19 +161,33 @@ class TestListsOfTags:
     def test_they_are_gathered_from_all_pages(self, client: httpx.Client, upstream: ExampleUpstream) -> None:
         signature, attestation = f"sha256-{'0' * 64}.sig", f"sha256-{'1' * 64}.att"
         upstream.inject(
-            Fault(tags("latest", signature, **link("/x?last=y")), path=r"/tags/list\?n=1000$"),
+            Fault(tags("latest", signature, **link("/x?last=y")), path="/tags/list$"),
             Fault(tags(attestation, "zzz"), path=r"/tags/list\?last=y$"),
         )
         listed = client.get("/v2/nginx/tags/list?attached=true").json()["tags"]
         assert listed == ["1.27.3", "1.27.4", "latest", signature, attestation]
 
-    @pytest.mark.parametrize("bound", ["MOST_PAGES", "MOST_TAGS"])
+    @pytest.mark.parametrize(("bounds", "calls"), [({"MOST_PAGES": 2}, 2), ({"MOST_TAGS": 4}, 1), ({}, 4)])
     def test_a_part_of_them_is_not_all(
-        self, client: httpx.Client, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch, bound: str
+        self,
+        client: httpx.Client,
+        upstream: ExampleUpstream,
+        monkeypatch: pytest.MonkeyPatch,
+        bounds: dict[str, int],
+        calls: int,
     ) -> None:
-        monkeypatch.setattr(lists, bound, 2)
-        upstream.inject(Fault(tags("a", **link("/x?last=a")), path="/tags/list", times=None))
+        """There are too many pages or tags, or the fourth page leads to the first one."""
+        for name, most in bounds.items():
+            monkeypatch.setattr(lists, name, most)
+        signature = f"sha256-{'0' * 64}.sig"
+        upstream.inject(
+            *(
+                Fault(tags(signature, **link(f"/x?last={page + 1 if page < 3 else 1}")), path=rf"list(\?last={page})?$")
+                for page in range(4)
+            )
+        )
         assert error(client.get("/v2/nginx/tags/list?attached=true")) == (502, "UNAVAILABLE")
+        assert upstream.requests.count("/tags/list") == calls
 
     def test_they_are_gathered_once_for_all_who_ask_at_that_moment(
         self, client: httpx.Client, upstream: ExampleUpstream

@@ -70,12 +70,20 @@ def test_where_upstream_has_no_list_the_fallback_tag_is_read(
     assert answer.headers["oci-filters-applied"] == "artifactType"
 
 
-@pytest.mark.parametrize("status", [400, 405, 501])
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 410, 415, 422, 501])
 def test_an_upstream_that_does_not_know_the_endpoint_has_no_list(
     client: httpx.Client, upstream: ExampleUpstream, digest: str, status: int
 ) -> None:
     upstream.inject(Fault(Answer(status), path="/referrers/"))
     assert client.get(f"/v2/nginx/referrers/{digest}").json()["manifests"] == []
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, 403), (403, 403), (429, 429), (500, 502), (503, 503)])
+def test_an_upstream_that_gives_no_list_now_or_to_us_may_have_one(
+    client: httpx.Client, upstream: ExampleUpstream, digest: str, status: int, expected: int
+) -> None:
+    upstream.inject(Fault(Answer(status), path="/referrers/", times=None))
+    assert client.get(f"/v2/nginx/referrers/{digest}").status_code == expected
 
 
 def test_where_nothing_refers_the_list_is_empty(client: httpx.Client, digest: str) -> None:
