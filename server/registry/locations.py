@@ -1,7 +1,7 @@
 """For how long the address of a blob, signed or not, can be given to others than the one who asked."""
 
 import re
-from base64 import b64decode
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -42,13 +42,13 @@ def lifetime(url: URL, headers: Mapping[str, str]) -> float:
     date, age = next(_moments(headers.get("date", "").lower()), time()), headers.get("age", "")
     now = date + 1 + (int(age[:9]) if age.isdecimal() else 0)
     text = unquote(str(url))
-    ends = list(_ends("&".join([text, *map(_decoded, _json(text)), said]).lower(), date))
+    ends = list(_ends("&".join([text, said, *map(_decoded, _json(text))]).lower(), date))
     return max(0.0, min(HOLD, (min(ends) - now) / 2)) if ends else HOLD_UNSIGNED
 
 
 def _decoded(encoded: str) -> str:
-    """A policy of CloudFront, in its own base64, or a part of a JSON web token."""
-    return b64decode(encoded.translate(str.maketrans("-_~", "+//")) + "A" * (-len(encoded) % 4)).decode("latin-1")
+    """A policy of CloudFront, which has a base64 of its own, or a part of a JSON web token."""
+    return urlsafe_b64decode(encoded.replace("~", "/") + "A" * (-len(encoded) % 4)).decode("latin-1")
 
 
 def _ends(text: str, date: float) -> Iterator[float]:

@@ -21,9 +21,6 @@ from .manifests import INDEX, Manifests
 LARGE, LISTS, DESCRIPTORS = 128 * 1024, 4, 200_000
 """Bytes of a list that is not read while others wait; how many such lists are remembered, and of how many entries."""
 
-UNSUPPORTED = {*range(400, 429), 501}
-"""What is answered for an endpoint that upstream does not have (406 by some); not where it gives nothing to us."""
-
 ByType = dict[str | None, list[msgspec.Raw]]
 """Descriptors by their artifact type, and all of them under None."""
 
@@ -72,7 +69,8 @@ class Referrers:
         try:
             response, body = await self._upstream.fetch(repository, f"referrers/{digest}{query}", missing, INDEX)
         except RegistryError as error:
-            if error.answered not in UNSUPPORTED:
+            # By any of these, 406 too, some say that they have no such endpoint.
+            if error.answered not in (*range(400, 429), 501):
                 raise
             return await self._fallback(repository, digest, artifact_type), ""
         following = lists.following(response)
