@@ -118,7 +118,7 @@ class ImageRefresh:
             return
         self.awaited.discard(reference)
         if learned is None:
-            self.outcome.gone += 1
+            self._note_missing(reference)
             return
         learned = self._as_recorded(learned)
         self.learned.append(learned)
@@ -127,6 +127,14 @@ class ImageRefresh:
             self.unsigned.setdefault(learned.build.unknown.reason, []).append(learned)
         elif learned.build.unknown:
             self.unknown.setdefault(learned.build.unknown.reason, []).append(learned)
+
+    def _note_missing(self, reference: BuildReference) -> None:
+        head = self.observation.heads.get(reference.track) if self.observation else None
+        if head and head.digest == reference.digest:
+            what = f"{reference.track} points at {reference.digest}, of which it lacks the manifest or an image"
+            self.outcome.notes.append(f"{self.image.repository}: {what}")
+        else:
+            self.outcome.gone += 1
 
     def _as_recorded(self, learned: Learned) -> Learned:
         """Why nothing was found the first time, where nothing is found again: what was refused then is not read now."""

@@ -1,14 +1,12 @@
 """What documents come wrapped in: in-toto statements, DSSE envelopes, sigstore bundles."""
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
 
-from generator.document import decode, printable
+from generator.document import decode, decode_base64, printable
 from generator.errors import MalformedError
 from generator.resolve.formats import Format, of_document, of_predicate
 from generator.trust.policy import Attestation
@@ -20,10 +18,6 @@ BUNDLE = "application/vnd.dev.sigstore.bundle"
 
 # cosign's predicate for anything, an SBOM included (cosign, specs/COSIGN_PREDICATE_SPEC.md).
 _ANYTHING = frozenset({"https://cosign.sigstore.dev/attestation/v1", "cosign.sigstore.dev/attestation/v1"})
-
-
-# DSSE, envelope.md: either alphabet of base64 is to be accepted.
-_STANDARD = str.maketrans("-_", "+/")
 
 
 class _Subject(Struct, frozen=True):
@@ -64,8 +58,8 @@ def open_bundle(data: bytes, what: str) -> Statement:
 
 def _payload(envelope: Envelope, what: str) -> Statement:
     try:
-        payload = b64decode(envelope.payload.translate(_STANDARD), validate=True)
-    except (binascii.Error, ValueError):
+        payload = decode_base64(envelope.payload)
+    except ValueError:
         raise MalformedError(f"{what}: the payload is not base64") from None
     return open_payload(envelope.payload_type, payload, what)
 
@@ -96,7 +90,8 @@ def is_enveloped(open_: Open | None) -> bool:
 def attestation(blob: Descriptor, open_: Open | None, data: bytes) -> Attestation:
     """What a verifier is to open: `blob` describes it, `data` are its bytes."""
     media_type = BUNDLE if open_ is open_bundle else DSSE if open_ is open_dsse else blob.media_type
-    return Attestation(media_type, data, blob.annotations or {})
+    stated = {key: text for key, text in (blob.annotations or {}).items() if text is not None}
+    return Attestation(media_type, data, stated)
 
 
 def unwrap(statement: Statement, subject: str, what: str) -> tuple[Format, bytes]:

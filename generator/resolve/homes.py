@@ -186,5 +186,4 @@ def _may_be_json(layer: Descriptor) -> bool:
 
 
 def _predicate(annotated: Descriptor | Manifest) -> str:
-    stated = annotated.annotations or {}
-    return next((stated[key] for key in _PREDICATE_ANNOTATIONS if stated.get(key)), "")
+    return next(filter(None, map(annotated.annotation, _PREDICATE_ANNOTATIONS)), "")

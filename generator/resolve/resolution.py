@@ -115,7 +115,7 @@ def _by_label(snapshot: Snapshot, image: Image, key: str, otherwise: Resolution)
     version = snapshot.config.labels.get(key, "").strip()
     digest = config.digest if version and config else snapshot.digest
     for manifest in snapshot.child, snapshot.top.manifest:
-        version = version or (manifest.annotations or {}).get(key, "").strip()
+        version = version or manifest.annotation(key).strip()
     package = labelled(image.names[0], version) if _is_version(version) else None
     if package is None:
         what = f"says {printable(version)!r}, which is no version" if version else "is not set"

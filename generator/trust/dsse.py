@@ -1,18 +1,14 @@
 """Dead Simple Signing Envelope (secure-systems-lab/dsse, envelope.md and protocol.md, v1)."""
 
-import binascii
-from base64 import b64decode
 from dataclasses import dataclass
 
 from msgspec import Struct
 
-from generator.document import decode
+from generator.document import decode, decode_base64
 from generator.errors import MalformedError
 from generator.trust.policy import SignatureError
 
 _MOST_SIGNATURES = 16
-# envelope.md: "either standard or URL-safe base64".
-_STANDARD = str.maketrans("-_", "+/")
 
 
 class _Signature(Struct, frozen=True):
@@ -57,6 +53,6 @@ class Envelope:
 def unbase64(text: str, what: str) -> bytes:
     """Raises `SignatureError`."""
     try:
-        return b64decode(text.translate(_STANDARD), validate=True)
-    except (binascii.Error, ValueError):
+        return decode_base64(text)
+    except ValueError:
         raise SignatureError(f"the {what} is not base64") from None

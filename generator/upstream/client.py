@@ -12,7 +12,6 @@ import oras.container
 import oras.provider
 import requests
 
-from generator.document import decode
 from generator.errors import (
     MalformedError,
     NotFoundError,
@@ -30,7 +29,7 @@ from generator.upstream.credentials import CredentialStore
 from generator.upstream.history import Sighting, parse_page
 from generator.upstream.history import read as read_history
 from generator.upstream.limits import Limits
-from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest
+from generator.upstream.manifest import ACCEPT, OCI_INDEX, Descriptor, Manifest, parse_manifest, parse_referrers
 from generator.upstream.retries import retrying
 from generator.upstream.transport import Connections
 from generator.upstream.transport.deadline import within
@@ -145,7 +144,7 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
         try:
             for _ in range(_PAGES):
                 response, body = self._get(url, self.limits.manifest, what, accept=OCI_INDEX)
-                found += decode(body, Manifest, f"{self.repository}: {what}").manifests
+                found += parse_referrers(body, f"{self.repository}: {what}")
                 following = _following(url, response)
                 if following == url or len(found) > _REFERRERS:
                     break
@@ -153,8 +152,8 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             return tuple(found)
         except (TransientError, UntrustedError, RefusedError):
             raise
-        except UpstreamError:
-            # 404 where the API is unknown, by the specification; registries say 400, 405 or 406 too.
+        except (UpstreamError, MalformedError):
+            # 404 where the API is unknown, by the specification; registries say 400, 405 or 406 too, or send a page.
             try:
                 return self.manifest(_fallback_tag(digest)).manifest.manifests
             except NotFoundError:
@@ -168,12 +167,16 @@ class Client(oras.provider.Registry):  # type: ignore[misc]
             query = urlencode({key: _iso(at) for key, at in bounds.items() if at})
             url = self._url(f"_chainguard/history/{tag}")
             what = f"history of {tag}"
-            _, body = self._get(f"{url}?{query}" if query else url, self.limits.blob, what)
+            response, body = self._get(f"{url}?{query}" if query else url, self.limits.blob, what)
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                raise NotSupportedError(f"{what}: a page for people")
             return parse_page(body, f"{self.repository}: {what}")
 
         try:
             return read_history(page, since, newest)
-        except (NotFoundError, NotSupportedError):
+        except (TransientError, UntrustedError, RefusedError):
+            raise
+        except UpstreamError:
             return []
         except OverflowError:
             raise MalformedError(f"{self.repository}: history of {tag}: a time out of range") from None

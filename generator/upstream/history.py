@@ -12,6 +12,7 @@ from generator.errors import MalformedError
 from generator.upstream.manifest import Digest
 
 RECORDS = 200_000
+QUESTIONS = 1000
 TICK = timedelta(microseconds=1)
 _ONE_MOVE = 2
 
@@ -49,6 +50,7 @@ def read(page: Page, since: datetime | None, newest: str | None = None) -> list[
     both ends until an answer brings nothing new. `newest`, the digest that the tag points at now, saves the
     question for what comes after it where the tag has moved once: so short an answer is a whole one.
     """
+    page = _bounded(page)
     known = set(page(since, None))
     while known:
         last = max(known)
@@ -61,6 +63,20 @@ def read(page: Page, since: datetime | None, newest: str | None = None) -> list[
         if (since is not None and first.at <= since) or not _grow(known, page(since, first.at)):
             break
     return sorted(known)
+
+
+def _bounded(page: Page) -> Page:
+    """Raises `MalformedError` where a history that gives a little more each time never ends."""
+    asked = 0
+
+    def bounded(start: datetime | None, end: datetime | None) -> frozenset[Sighting]:
+        nonlocal asked
+        asked += 1
+        if asked > QUESTIONS:
+            raise MalformedError(f"a tag history that has not ended after {QUESTIONS} questions")
+        return page(start, end)
+
+    return bounded
 
 
 def _grow(known: set[Sighting], more: frozenset[Sighting]) -> bool:

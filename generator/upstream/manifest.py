@@ -1,5 +1,6 @@
 """Manifests, image indexes and configurations (OCI image-spec, and Docker's schema 2 of the same shapes)."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ CREATED = "org.opencontainers.image.created"
 
 Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN)]
 
+# Programs in Go write null for an empty list or text, and read it so.
+Annotations = Mapping[str, str | None] | None
+
 _PLATFORM = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+){1,2}")
 
 
@@ -48,12 +52,12 @@ class Descriptor(Struct, frozen=True, rename="camel"):
     media_type: str
     digest: Digest
     size: Annotated[int, Meta(ge=0)]
-    annotations: Mapping[str, str] | None = None
+    annotations: Annotations = None
     platform: Platform | None = None
     artifact_type: str | None = None
 
     def annotation(self, key: str) -> str:
-        return (self.annotations or {}).get(key, "")
+        return (self.annotations or {}).get(key) or ""
 
 
 class Manifest(Struct, frozen=True, rename="camel"):
@@ -62,19 +66,43 @@ class Manifest(Struct, frozen=True, rename="camel"):
     schema_version: int
     media_type: str | None = None
     artifact_type: str | None = None
-    manifests: tuple[Descriptor, ...] = ()
+    stated_manifests: tuple[Descriptor, ...] | None = field(default=None, name="manifests")
     config: Descriptor | None = None
-    layers: tuple[Descriptor, ...] = ()
-    annotations: Mapping[str, str] | None = None
+    stated_layers: tuple[Descriptor, ...] | None = field(default=None, name="layers")
+    annotations: Annotations = None
     subject: Descriptor | None = None
 
     @property
+    def manifests(self) -> tuple[Descriptor, ...]:
+        return self.stated_manifests or ()
+
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        return self.stated_layers or ()
+
+    def annotation(self, key: str) -> str:
+        return (self.annotations or {}).get(key) or ""
+
+    @property
     def created(self) -> datetime | None:
-        return parse_time((self.annotations or {}).get(CREATED, ""))
+        return parse_time(self.annotation(CREATED))
+
+
+class _Listing(Struct, frozen=True):
+    manifests: tuple[msgspec.Raw, ...] | None = None
+
+
+def parse_referrers(data: bytes, what: str) -> list[Descriptor]:
+    """What an index of referrers lists, but for what is no descriptor. Raises `MalformedError` where it is none."""
+    found: list[Descriptor] = []
+    for entry in decode(data, _Listing, what).manifests or ():
+        with contextlib.suppress(MalformedError):
+            found.append(decode(bytes(entry), Descriptor, what))
+    return found
 
 
 class _Labels(Struct, frozen=True):
-    labels: Mapping[str, str] | None = field(default=None, name="Labels")
+    labels: Annotations = field(default=None, name="Labels")
 
 
 class ImageConfig(Struct, frozen=True):
@@ -92,7 +120,8 @@ class ImageConfig(Struct, frozen=True):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        return (self.config and self.config.labels) or {}
+        stated = (self.config and self.config.labels) or {}
+        return {key: text for key, text in stated.items() if text is not None}
 
 
 def parse_manifest(data: bytes, content_type: str, what: str) -> tuple[Manifest, str]:

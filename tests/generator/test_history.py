@@ -135,6 +135,15 @@ def test_a_registry_that_refuses_the_question_for_history_has_none(nginx: Index,
     assert nginx.versions("nginx") == ["1.29.1-r0"]
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(410), Answer(422), Answer(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>")], ids=repr
+)
+def test_so_has_one_that_has_no_such_question(nginx: Index, answer: Answer) -> None:
+    nginx.upstream.inject(Fault(answer, path="/history/", times=None))
+    assert nginx.refresh()["nginx"].errors == []
+    assert nginx.versions("nginx") == ["1.29.1-r0"]
+
+
 def test_a_history_that_is_denied_is_not_taken_for_none(nginx: Index) -> None:
     nginx.upstream.inject(Fault(Answer(403), path="/_chainguard/", times=None))
     assert len(nginx.refresh()["nginx"].errors) == 1
@@ -173,7 +182,12 @@ def test_a_head_that_is_gone_leaves_the_track_where_it_was(nginx: Index) -> None
     recorded = nginx.image("nginx")
     lost = nginx.upstream.push(Build("nginx", "x", START, (Package("nginx", "9-r0"),)), "latest")
     nginx.upstream.inject(Fault(Answer(404), path=f"/manifests/{lost}", times=None))
-    assert nginx.refresh()["nginx"].gone == 1
+    outcome = nginx.refresh()["nginx"]
+    (note,) = outcome.notes
+    assert (outcome.gone, note.endswith(f"latest points at {lost}, of which it lacks the manifest or an image")) == (
+        0,
+        True,
+    )
     assert nginx.image("nginx").tracks["latest"].digest == recorded.tracks["latest"].digest
     assert nginx.image("nginx").builds == recorded.builds
 
@@ -313,6 +327,18 @@ def test_every_record_is_found_whichever_end_an_answer_begins_at(
     assert read(page, horizon) == wanted
     if wanted and limit > 2:
         assert read(page, horizon, newest=wanted[-1].digest) == wanted
+
+
+def test_an_upstream_that_gives_a_little_more_each_time_is_asked_a_bounded_number_of_times() -> None:
+    asked: list[object] = []
+
+    def page(start: datetime | None, end: datetime | None) -> frozenset[Sighting]:
+        asked.append((start, end))
+        return frozenset({Sighting(START + timedelta(seconds=len(asked)), f"sha256:{len(asked):064x}")})
+
+    with pytest.raises(MalformedError, match="has not ended after 1000 questions"):
+        read(page, None)
+    assert len(asked) == 1000
 
 
 def test_an_upstream_that_never_ends_is_refused() -> None:

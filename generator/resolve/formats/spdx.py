@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from msgspec import Struct, field
 
 from generator.document import decode
+from generator.errors import MalformedError
 from generator.package.purl import Package
 from generator.resolve.formats.purls import purls
 
@@ -42,7 +43,8 @@ class _Relationship(Struct, frozen=True, rename="camel"):
 
 
 class _Document(Struct, frozen=True, rename="camel"):
-    spdx_version: str
+    spdx_version: str = ""
+    graph: object = field(default=None, name="@graph")
     document_describes: tuple[str, ...] | None = None
     packages: tuple[_SpdxPackage, ...] | None = None
     relationships: tuple[_Relationship, ...] | None = None
@@ -51,6 +53,9 @@ class _Document(Struct, frozen=True, rename="camel"):
 def read_spdx(data: bytes, what: str, wanted: str) -> frozenset[Package]:
     """Installed packages alone: images, layers, recipes and upstream sources have purls of other types (or none)."""
     document = decode(data, _Document, what)
+    if not document.spdx_version:
+        version = "of SPDX 3, which is not read" if document.graph else "not of SPDX 2"
+        raise MalformedError(f"{what}: a document {version}: it has no spdxVersion")
     related = document.relationships or ()
     tools = {each.spdx_element_id for each in related if each.relationship_type in _NOT_INSTALLED} - {""}
     installed = (package for package in document.packages or () if package.id not in tools)

@@ -81,6 +81,8 @@ def reason(error: Exception) -> str:
         return "TLS failed: its certificate is of no authority that is trusted here" if is_untrusted else "TLS failed"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        return "is sent on to what is no address on the web"
     return type(error).__name__
 
 

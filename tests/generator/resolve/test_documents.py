@@ -1,6 +1,9 @@
 """What a document may come in, what in it is not installed, and what several of them come to."""
 
+import base64
+import codecs
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +44,12 @@ from tests.upstream.sbom import SPDX
 IMAGE = ExampleImage()
 CHILD = IMAGE.child()
 VERSION = "1.2.3-r4"
+
+
+def sbom_tag(digest: str) -> str:
+    return digest.replace(":", "-") + ".sbom"
+
+
 OTHER = (Package("demo", "1.2.4-r0"), Package("glibc", "2.41-r0"))
 
 
@@ -52,6 +61,31 @@ def test_cosign_1_put_the_document_into_data(demo: Demo, predicate_type: str, da
     predicate: Document = {"Timestamp": "2022-01-01T00:00:00Z", "Data": data}
     demo.att(CHILD.digest, attestation(predicate_type, predicate, CHILD.digest))
     assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes, lambda data: base64.b64encode(data).rstrip(b"=")],
+    ids=["standard", "URL-safe", "lines", "unpadded"],
+)
+@pytest.mark.parametrize("size", range(3))
+def test_an_envelope_holds_base64_of_any_kind(demo: Demo, encode: Callable[[bytes], bytes], size: int) -> None:
+    payload = json.dumps(statement(SPDX, spdx_of() | {"comment": "\u00ff>?" + "x" * size}, CHILD.digest)).encode()
+    wrapped = {"payloadType": IN_TOTO, "payload": encode(payload).decode(), "signatures": []}
+    demo.att(CHILD.digest, blob(wrapped, DSSE, {"predicateType": SPDX}))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+def test_a_document_may_begin_with_a_byte_order_mark(demo: Demo) -> None:
+    demo.push(attached([blob(codecs.BOM_UTF8 + json.dumps(spdx_of()).encode(), SPDX_JSON)]), sbom_tag(CHILD.digest))
+    assert demo.learned(IMAGE.top()).build.version == VERSION
+
+
+def test_a_document_of_spdx_3_gives_no_version_and_says_so(demo: Demo) -> None:
+    package = {"type": "software_Package", "software_packageUrl": "pkg:apk/wolfi/demo@1.2.3-r4"}
+    document = {"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [package]}
+    demo.att(CHILD.digest, attestation(SPDX, document, CHILD.digest))
+    assert "of SPDX 3, which is not read" in unclear(demo.learned(IMAGE.top()))
 
 
 @pytest.mark.parametrize("predicate", [{"Data": "free text"}, {"Data": 1}, {"Data": None}, {}])

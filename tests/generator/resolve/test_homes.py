@@ -385,7 +385,7 @@ BROKEN = {
     "base64": (blob({"payloadType": IN_TOTO, "payload": "***"}, DSSE), "not base64"),
     "payload type": (blob({"payloadType": "text/html", "payload": ""}, DSSE), "payload of type 'text/html'"),
     "statement": (blob({"payloadType": IN_TOTO, "payload": "e30="}, DSSE), "missing required field"),
-    "SPDX": (attestation(SPDX, {"packages": []}, CHILD.digest), "missing required field `spdxVersion`"),
+    "SPDX": (attestation(SPDX, {"packages": []}, CHILD.digest), "it has no spdxVersion"),
     "CycloneDX": (attestation(CYCLONEDX, {"components": []}, CHILD.digest), "missing required field `bomFormat`"),
     "purl": (
         attestation(SPDX, with_purl("pkg:apk/wolfi/demo?arch=x86_64"), CHILD.digest),

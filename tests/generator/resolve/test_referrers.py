@@ -1,5 +1,8 @@
 """Referrers as registries list them and tools attach them: of a type that tells nothing, or of many."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,10 +20,11 @@ from tests.generator.attaching import (
     cyclonedx_of,
     in_toto,
     spdx_of,
+    unclear,
 )
 from tests.upstream import Answer, Content, Fault, blob, manifest
 from tests.upstream.attestation import envelope, statement
-from tests.upstream.oci import INDEX, LAYER, serialise
+from tests.upstream.oci import INDEX, LAYER, MANIFEST, serialise
 from tests.upstream.sbom import SPDX
 
 IMAGE = ExampleImage()
@@ -75,6 +79,35 @@ def test_so_may_the_api(demo: Demo, type_: str | None, layer: str) -> None:
     build = demo.learned(IMAGE.top()).build
     demo.upstream.options.referrer_type = "{type}"
     assert (build.version, build.sbom and build.sbom.kind) == (VERSION, "referrer")
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda entries: {"manifests": entries},
+        lambda entries: {"schemaVersion": 2, "manifests": [{"mediaType": MANIFEST, "digest": "x"}, 5, *entries]},
+    ],
+    ids=["no schemaVersion", "others that are none"],
+)
+def test_the_api_may_list_them_in_less_than_an_index(referring: Demo, around: Callable[[object], object]) -> None:
+    referrer = referring.refer(CHILD, [LAYERS["spdx"]], SPDX_JSON)
+    body = json.dumps(around([referrer.descriptor()])).encode()
+    referring.upstream.inject(Fault(Answer(200, {}, body), path=f"/referrers/{CHILD.digest}", times=None))
+    assert referring.learned(IMAGE.top()).build.version == VERSION
+
+
+@pytest.mark.parametrize("body", [b'{"schemaVersion": 2, "manifests": null}', b"{}"])
+def test_an_empty_list_of_them_may_be_nothing_at_all(referring: Demo, body: bytes) -> None:
+    referring.upstream.inject(Fault(Answer(200, {}, body), path="/referrers/", times=None))
+    assert unclear(referring.learned(IMAGE.top())) == "no SBOM is attached"
+
+
+def test_a_page_for_people_is_no_list_of_them(referring: Demo) -> None:
+    referring.upstream.inject(
+        Fault(Answer(200, {"Content-Type": "text/html"}, b"<html>"), path="/referrers/", times=None)
+    )
+    referring.fall_back(CHILD, referring.refer(CHILD, [LAYERS["spdx"]], SPDX_JSON))
+    assert referring.learned(IMAGE.top()).build.version == VERSION
 
 
 def test_a_manifest_s_own_type_tells_where_its_listing_is_silent(demo: Demo) -> None:

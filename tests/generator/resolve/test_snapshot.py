@@ -1,6 +1,7 @@
 """Indexes that do not say everything, or hold another index; subjects named by another algorithm."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from tests.generator.attaching import (
 )
 from tests.upstream import Answer, Content, Fault, attestation, blob, index, manifest
 from tests.upstream.attestation import IN_TOTO, statement
-from tests.upstream.oci import LAYER, MANIFEST
+from tests.upstream.oci import CONFIG, LAYER, MANIFEST, serialise
 from tests.upstream.sbom import SPDX
 
 IMAGE = ExampleImage()
@@ -32,6 +33,28 @@ def test_an_entry_without_a_platform_has_that_of_its_configuration(demo: Demo) -
     build = demo.learned(index([artifact, *reversed(children)])).build
     assert build.version == VERSION
     assert build.platforms == {f"linux/{a}": IMAGE.child(a).digest for a in ("amd64", "arm64")}
+
+
+@pytest.mark.parametrize(
+    "platform", [{"os": "linux"}, {"os": "li\nnux", "architecture": "amd64"}, {"os": "\u043binux"}]
+)
+def test_so_has_one_whose_platform_nobody_could_ask_for(demo: Demo, platform: dict[str, str]) -> None:
+    assert demo.learned(index([replace(CHILD, platform=platform)])).build.platforms == {"linux/amd64": CHILD.digest}
+
+
+def test_of_two_entries_for_one_platform_the_first_is_its_image(demo: Demo) -> None:
+    other = replace(IMAGE, created="2026-02-02T00:00:00Z").child()
+    assert demo.learned(index([CHILD, other])).build.platforms == {"linux/amd64": CHILD.digest}
+    assert demo.learned(index([other, CHILD])).build.platforms == {"linux/amd64": other.digest}
+
+
+def test_what_programs_in_go_write_for_nothing_is_nothing(demo: Demo) -> None:
+    config = {"os": "linux", "architecture": "amd64", "config": {"Labels": {"a": None}}}
+    document = json.loads(manifest(blob(config, CONFIG), []).data)
+    child = Content(MANIFEST, serialise(document | {"layers": None, "annotations": {"a": None}, "subject": None}))
+    demo.push(blob(config, CONFIG))
+    build = demo.learned(replace(child, platform={"os": "linux", "architecture": "amd64"})).build
+    assert build.platforms == {"linux/amd64": child.digest}
 
 
 def test_an_index_inside_the_index_is_opened_and_what_that_lists_is_attached_to_as_well(demo: Demo) -> None:
