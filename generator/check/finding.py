@@ -30,4 +30,4 @@ def difference(there: bytes, due: bytes) -> str:
 def _excerpt(line: bytes, at: int) -> str:
     start, end = max(0, at - _AROUND), at + _AROUND
     shown = line[start:end].decode("utf-8", "replace")
-    return f"`{'…' if start else ''}{shown}{'…' if end < len(line) else ''}`" if line else "empty"
+    return f"`{'...' if start else ''}{shown}{'...' if end < len(line) else ''}`" if line else "empty"

@@ -91,7 +91,7 @@ def parse(data: bytes, where: str) -> Images:
     tables = document.get("images", {})
     if not isinstance(tables, dict):
         raise ConfigurationError(f"{where}: images is not a table; write [images.NAME] for each image")
-    shared = _Shared(upstream, address, trust, values.flag(document, "keep", where))
+    shared = _Shared(upstream, address, trust, values.flag(document, "keep", f"{where}:"))
     return Images(upstream, {name: _image(name, table, shared, where) for name, table in tables.items()}, address, site)
 
 

@@ -14,6 +14,8 @@ from generator.record.store import Store
 
 __all__ = ["News", "message", "publish"]
 
+_INDEX = ("--", ".", ":(exclude,glob)**/.*")
+
 
 def publish(folder: Path, *, push: bool) -> str | None:
     """Commits what has changed in `folder`, and pushes it; gives the subject, or None where nothing is left to do.
@@ -26,7 +28,9 @@ def publish(folder: Path, *, push: bool) -> str | None:
     except GitError as error:
         raise ConfigurationError(f"{folder}: cannot be published ({error.said})") from None
     branch = Branch.of(folder)
-    git(folder, "add", "--all", "--", ".", ":(exclude,glob)**/.*")
+    if push and git(folder, "status", "--porcelain", *_INDEX):
+        branch.check_is_pushed_somewhere()
+    git(folder, "add", "--all", *_INDEX)
     has_changed = bool(git(folder, "diff", "--cached", "--name-only", "--", "."))
     if not has_changed and not (push and branch.is_ahead()):
         return None

@@ -6,13 +6,14 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import oras.container
 import oras.provider
 import requests
+import tenacity
 from requests.adapters import HTTPAdapter
 
 from generator.document import printable
@@ -36,6 +37,22 @@ class _Patient(HTTPAdapter):
         return super().send(request, **(options | {"timeout": _TIMEOUT}))
 
 
+class _Registry(oras.provider.Registry):  # type: ignore[misc]
+    """oras tries whatever failed again for two minutes, and says nothing; somebody may be waiting."""
+
+    def do_request(self, *words: Any, **options: Any) -> requests.Response:
+        once: Callable[..., requests.Response] = super().do_request.__wrapped__
+        return _retrying(once, self, *words, **options)
+
+
+_retrying = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type((requests.ConnectionError, requests.Timeout)),
+    stop=tenacity.stop_after_attempt(3),
+    wait=tenacity.wait_exponential(0.5),
+    reraise=True,
+)
+
+
 def push_image(folder: Path, target: str) -> str:
     """Pushes the index in `folder` to `target`, `host/path[:tag]`, with the credentials of `docker login`.
 
@@ -44,7 +61,7 @@ def push_image(folder: Path, target: str) -> str:
     container = _container(target)
     if not (folder / "index.json").exists():
         raise ConfigurationError(f"{folder}: has no index.json; refresh it first")
-    registry = oras.provider.Registry(insecure=is_local(container.registry))
+    registry = _Registry(insecure=is_local(container.registry))
     for scheme in ("http://", "https://"):
         registry.session.mount(scheme, _Patient())
     registry.auth.load_configs(container)

@@ -10,7 +10,7 @@ from generator.errors import ConfigurationError
 from generator.trust.policy import Identity, PublicKey, Trust
 
 KEYS = ("identity", "identity-regex", "issuer", "key")
-_EXAMPLE = 'write identity = "…" (or identity-regex) with issuer = "https://…", or key = "FILE", or trust = false'
+_EXAMPLE = 'write identity = "..." (or identity-regex) with issuer = "https://...", or key = "FILE", or trust = false'
 
 
 def read_trust(value: object, where: str) -> Trust | None:

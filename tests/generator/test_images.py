@@ -186,6 +186,7 @@ IMAGE = "images.toml: [images.x]"
         ("[images.x]\nsince = 0001-01-01T00:00:00+14:00", "is neither a date"),
         ("[images.x]\nsince = 2025-13-01", "images.toml: "),
         ("[images.x]\nfrozen = 1", f"{IMAGE} frozen: '1' is neither true nor false"),
+        ('keep = "yes"', "images.toml: keep: 'yes' is neither true nor false"),
         ('[images.x]\nfrozen = "yes"', f"{IMAGE} frozen: 'yes' is neither true nor false"),
         (f"x = {'1' * 5000}", "images.toml: "),
         (f"x = {'[' * 100_000}", "images.toml: nested too deeply"),

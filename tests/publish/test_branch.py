@@ -97,6 +97,13 @@ def test_each_says_what_is_wrong_and_what_to_do_until_it_is_done(clone: Path, ca
         assert cli(clone, "check").returncode == 0
 
 
+def test_what_cannot_be_pushed_anywhere_is_not_staged_either(clone: Path) -> None:
+    without_upstream(clone)
+    cli(clone, "refresh", "nginx")
+    assert cli(clone, "publish").returncode == 1
+    assert git(clone, "diff", "--cached", "--name-only") == ""
+
+
 def test_once_it_is_settled_the_commit_is_pushed(clone: Path) -> None:
     without_upstream(clone)
     cli(clone, "refresh", "nginx")

@@ -1,9 +1,12 @@
 """The index as an image, pushed to a real registry and taken from it again."""
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +92,21 @@ def test_a_registry_that_takes_nothing_is_told(index: Path) -> None:
         said = refused("push", f"{upstream.host}/chainguard/index", index=index)
     assert said.startswith(f"{upstream.host}/chainguard/index: could not be pushed: ")
     assert said.endswith("; is `docker login` done?")
+
+
+def test_a_registry_that_is_not_there_is_tried_three_times(index: Path) -> None:
+    """Each try finds the address taken by somebody who hangs up."""
+    tries: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, address = listener.accept()
+                    connection.close()
+                    tries.append(address)
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert "could not be pushed: " in refused("push", f"{host}/index", index=index)
+        assert len(tries) == 3

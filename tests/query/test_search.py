@@ -169,3 +169,9 @@ def test_packages_of_any_namespace_are_compared_by_their_type(made: Made) -> Non
 def test_a_version_may_hold_an_at(made: Made) -> None:
     made.image("demo", [(build("1.0-r0", "2026-01-01"), ["deb/debian/xz@1.0@2"])])
     assert len(ask("search", "xz", index=made.folder)["matches"]) == 1
+
+
+@pytest.mark.parametrize("package", ["", " "])
+def test_no_package_is_no_answer(made: Made, package: str) -> None:
+    """As a shell asks whose variable is not set; that nobody has it would be taken for good news."""
+    assert refused("search", package, index=made.folder) == "which package? Write its full name, such as libssl3"

@@ -38,6 +38,8 @@ def search(
 
     Exit code 0, whether or not any build has it.
     """
+    if not package.strip():
+        raise ConfigurationError("which package? Write its full name, such as libssl3")
     if tagged and every:
         raise ConfigurationError("--tagged and --all: choose one; --all has the builds that no tag points at too")
     found = search_library(Library(index), package, Range.parse(version) if version is not None else None)
