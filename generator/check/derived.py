@@ -72,9 +72,10 @@ def _index(index: ImageIndex, due: ImageIndex) -> Iterator[str]:
 
 def _unknown(index: ImageIndex, image: Image, packages: PackageLog | None) -> Iterator[str]:
     """Builds of unknown version, which a refresh derives again from their packages whenever it records something."""
-    contents = expand(packages)
-    for build in index.builds if index.settings == settings_of(image) else ():
-        if build.version is None and build.key in contents and suffices(build, image):
+    unknown = [build for build in index.builds if build.version is None and suffices(build, image)]
+    contents = expand(packages) if unknown and index.settings == settings_of(image) else {}
+    for build in unknown:
+        if build.key in contents:
             for field, there, due in differing(build, learn_again(build, contents[build.key], image)):
                 what = f"build {build.digest} ({build.track}): {field} is {there}, should be {due}"
                 yield f"{what} by its packages and images.toml; refresh"

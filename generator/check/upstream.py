@@ -147,6 +147,9 @@ def _there(each: _Asking, build: Build) -> Iterator[str]:
         yield f"mediaType is {build.media_type}, should be {snapshot.top.media_type} as upstream has it"
     if snapshot.top.size != build.size:
         yield f"size is {build.size}, should be {snapshot.top.size} as upstream has it"
+    stated = snapshot.top.manifest.created
+    if stated and stated.replace(microsecond=0) != build.created:
+        yield f"created is {_time(build.created)}, should be {_time(stated)} as upstream has it"
     if snapshot.is_index and dict(snapshot.platforms) != dict(build.platforms):
         yield f"platforms is {_platforms(build.platforms)}, should be {_platforms(snapshot.platforms)}"
 
@@ -178,6 +181,10 @@ def _current(each: _Asking, build: Build) -> Iterator[str]:
 
 def _auth(auth: Auth | None) -> str:
     return f"{auth.realm} ({auth.service or 'no service'})" if auth else "null"
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else "null"
 
 
 def _platforms(platforms: Mapping[str, str]) -> str:

@@ -48,6 +48,10 @@ def platform(build: Any) -> None:
     ("change", "expected"),
     [
         (platform, f"platforms is linux/amd64 {EVIL}, linux/arm64 sha256:"),
+        (
+            lambda build: build.update(created="2025-01-09T01:42:18Z"),
+            "created is 2025-01-09T01:42:18+00:00, should be 2025",
+        ),
         (lambda build: build.update(size=5), "size is 5, should be 7"),
         (
             lambda build: build.update(mediaType="application/vnd.docker.distribution.manifest.list.v2+json"),
