@@ -195,8 +195,10 @@ def _unfounded(
     if build.version and packages and index.settings == settings_of(wanted) and suffices(build, wanted):
         due = learn_again(build, packages, wanted)
         if (due.version, due.purl) != (build.version, build.purl):
-            is_ = f"version is {build.version}, of {build.purl}"
-            yield Finding(file, f"{what}: {is_}, should be {due.version or 'unknown'} by its packages")
+            wanted_ = f"{due.version}, of {due.purl}" if due.version else "unknown"
+            yield Finding(
+                file, f"{what}: version is {build.version}, of {build.purl}, should be {wanted_}, by its packages"
+            )
 
 
 def _unique(old: ImageIndex, new: ImageIndex) -> Iterator[str]:

@@ -192,7 +192,7 @@ def _notes(index: ImageIndex, wanted: Image) -> Iterator[str]:
 
 def _packages(index: ImageIndex, log: PackageLog) -> Iterator[str]:
     for package in _unparsable(index, log):
-        yield f"{package} is no package URL of an installed package, should be one without `pkg:`"
+        yield f"{package} is no package URL of an installed package, should be one without `pkg:` and qualifiers"
     contents = expand(log)
     with_sbom = {build.key for build in index.builds if build.sbom}
     for track, digest in sorted(contents.keys() - with_sbom):
@@ -215,7 +215,7 @@ def _unparsable(index: ImageIndex, log: PackageLog) -> Iterable[str]:
     return sorted(
         each
         for each, package in packages.items()
-        if package is None or (package.type not in INSTALLED and each not in mains)
+        if package is None or package.recorded != each or (package.type not in INSTALLED and each not in mains)
     )
 
 

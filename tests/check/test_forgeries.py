@@ -72,7 +72,8 @@ def forget(index: Path) -> str:
         ({"sbom": SIGNED}, "sbom.verified is true, should be false: images.toml names nobody to trust"),
         ({"sbom": LABEL, "version": "9.0", "purl": "pkg:generic/nginx@9.0"},
          "sbom.kind is label, should be another: images.toml has no version-label"),
-        (SSL, "version is 3.5.2-r0, of pkg:apk/wolfi/libssl3@3.5.2-r0, should be 1.29.1-r0 by its packages"),
+        (SSL, "version is 3.5.2-r0, of pkg:apk/wolfi/libssl3@3.5.2-r0, "
+              "should be 1.29.1-r0, of pkg:apk/wolfi/nginx@1.29.1-r0, by its packages"),
     ],
 )  # fmt: skip
 def test_a_new_build_is_held_against_what_a_refresh_would_have_learned(
