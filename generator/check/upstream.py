@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+from urllib.parse import urlsplit
 
 from generator.check.finding import Finding
 from generator.check.image import differing
@@ -113,7 +114,10 @@ def _origin(each: _Asking) -> Answer:
     if auth == index.auth:
         confirmed.add("auth")
     elif not findings:
-        findings.append(Finding(each.file, f"auth is {_auth(index.auth)}, should be {_auth(auth)} as upstream says"))
+        # A refresh that has a token sees no challenge; and where a registry's own tokens come from, no other has a say.
+        is_note = auth is None and index.auth is not None and urlsplit(index.auth.realm).netloc == _host(index)
+        what = f"auth is {_auth(index.auth)}, should be {_auth(auth)} as upstream says"
+        findings.append(Finding(each.file, what, is_note=is_note))
     return Answer(index.name, tuple(findings), frozenset(confirmed))
 
 
@@ -177,6 +181,10 @@ def _current(each: _Asking, build: Build) -> Iterator[str]:
     first = past.get(build.digest, build.seen)
     if first - build.seen > _APART:
         yield f"seen is {build.seen.isoformat()}, should not be before {first.isoformat()}, by upstream's history"
+
+
+def _host(index: ImageIndex) -> str:
+    return index.repository.partition("/")[0]
 
 
 def _auth(auth: Auth | None) -> str:

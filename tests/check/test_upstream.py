@@ -114,6 +114,18 @@ def test_a_realm_that_upstream_has_moved_is_confirmed(own: ExampleUpstream, tmp_
     assert "auth was {" in "\n".join(notes(index, "--against", "HEAD", "--upstream"))
 
 
+def test_a_registry_that_asks_for_no_token_any_more_is_listed_and_another_s_realm_is_a_problem(
+    own: ExampleUpstream, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    own.options.tokens = False
+    assert run("refresh", "nginx", index=index).exit_code == 0
+    assert problems(index, "--upstream") == []
+    assert "should be null as upstream says" in "\n".join(notes(index, "--upstream"))
+    edit(index / NGINX, lambda d: d["auth"].update(realm="https://evil.example.com/token"))
+    assert "should be null as upstream says" in "\n".join(problems(index, "--upstream"))
+
+
 def test_an_upstream_that_is_down_is_a_problem_and_not_asked_for_ever(
     own: ExampleUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
