@@ -1,5 +1,6 @@
 """The files of one image: each by itself, and what the one says of the other."""
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ from generator.trust.policy import Identity, Signer, Trust
 from generator.upstream.challenge import Realm
 from generator.upstream.manifest import INDEXES, MANIFESTS, is_platform
 
+# As packages.json writes a package URL: of all qualifiers, an rpm's epoch alone.
+_RECORDED = re.compile(r"[^?#]+|rpm/[^?#]+\?epoch=\d+")
 # By so much may the clock of whoever refreshed be ahead of this one.
 _AHEAD = timedelta(days=1)
 
@@ -215,7 +218,7 @@ def _unparsable(index: ImageIndex, log: PackageLog) -> Iterable[str]:
     return sorted(
         each
         for each, package in packages.items()
-        if package is None or package.recorded != each or (package.type not in INSTALLED and each not in mains)
+        if package is None or not _RECORDED.fullmatch(each) or (package.type not in INSTALLED and each not in mains)
     )
 
 
