@@ -104,7 +104,7 @@ class Server:
         if settings.auth == "passthrough" and settings.public_url:
             passthrough = Passthrough(current, client, relays, settings.public_url, settings.timeout)
         self._is_private = passthrough is not None
-        self._prepared = Prepared(current, manifests)
+        self._prepared = Prepared(current, settings.manifest_cache // 2)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
         blobs, referrers = Blobs(upstream, settings.timeout), Referrers(upstream, manifests)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from enum import Enum
 from urllib.parse import urlencode
 
 import msgspec
@@ -45,20 +44,11 @@ class Manifest(Descriptor):
     body: bytes
 
 
-class Lasting(Enum):
-    """How long an answer is the same for each request of its method, path and query."""
-
-    NOT = "for this request alone"
-    INDEX = "until another index is in use"
-    MEMORY = "while the manifest is in memory as well"
-
-
 class RegistryResponse(Response):
-    def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes = b"", lasting: Lasting = Lasting.NOT
-    ) -> None:
+    """One that is the same for each request of its method, path and query, as long as what it was made from is so."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         super().__init__(body, status, {**API_VERSION, **headers})
-        self.lasting = lasting
 
 
 def digest(request: Request) -> str:
@@ -88,51 +78,40 @@ def tag(request: Request, image: Image, tag: str, build: Build, base: str) -> Re
     retracted = image.retracted.get(tag) if tag not in image.tags else None
     warning = _warning(f"{tag} is retracted: {retracted.reason}") if retracted else {}
     if request.method == "HEAD":
-        return RegistryResponse(200, _described(build, MOVING) | warning, lasting=Lasting.INDEX)
-    return redirect(request, build, base, MOVING, warning, Lasting.INDEX)
+        return RegistryResponse(200, _described(build, MOVING) | warning)
+    return redirect(request, build, base, MOVING, warning)
 
 
 def redirect(
-    request: Request,
-    build: Build,
-    base: str,
-    cache_control: str,
-    warning: Mapping[str, str] = {},
-    lasting: Lasting = Lasting.NOT,
+    request: Request, build: Build, base: str, cache_control: str, warning: Mapping[str, str] = {}
 ) -> RegistryResponse:
     """From `…/manifests/<tag>` to the digest."""
     folder = request.scope["raw_path"].decode("latin-1").rpartition("/")[0]
     registry = f"?{urlencode({'ns': request.query_params['ns']})}" if "ns" in request.query_params else ""
     located = {"Location": f"{base}{folder}/{build.digest}{registry}", "Docker-Content-Digest": build.digest}
-    return RegistryResponse(307, {"Cache-Control": cache_control, **located, **warning}, lasting=lasting)
+    return RegistryResponse(307, {"Cache-Control": cache_control, **located, **warning})
 
 
-def manifest(
-    request: Request, manifest: Build | Descriptor, cache_control: str, lasting: Lasting = Lasting.NOT
-) -> RegistryResponse:
+def manifest(request: Request, manifest: Build | Descriptor, cache_control: str) -> Response:
     """The manifest, or for HEAD what would be sent of it; nothing of it where the client has it already."""
     tag = entity_tag(manifest.digest)
     if is_unchanged(request, tag):
-        return RegistryResponse(304, {"Cache-Control": cache_control, "ETag": tag})
+        return Response(None, 304, {**API_VERSION, "Cache-Control": cache_control, "ETag": tag})
     body = manifest.body if isinstance(manifest, Manifest) else b""
-    return RegistryResponse(200, _described(manifest, cache_control) | {"ETag": tag}, body, lasting)
+    return RegistryResponse(200, _described(manifest, cache_control) | {"ETag": tag}, body)
 
 
-def listing(
-    request: Request, title: str, entries: list[str], rest: Mapping[str, str] = {}, lasting: Lasting = Lasting.NOT
-) -> RegistryResponse:
+def listing(request: Request, title: str, entries: list[str], rest: Mapping[str, str] = {}) -> RegistryResponse:
     """A page of sorted entries."""
     part, following = lists.page(request.query_params, entries)
     kept = {"attached": "true"} if following and "attached" in request.query_params else {}
-    return page(request, {**rest, title: part}, urlencode(following | kept), MOVING, lasting)
+    return page(request, {**rest, title: part}, urlencode(following | kept), MOVING)
 
 
-def page(
-    request: Request, content: Mapping[str, object], following: str, cache_control: str, lasting: Lasting = Lasting.NOT
-) -> RegistryResponse:
+def page(request: Request, content: Mapping[str, object], following: str, cache_control: str) -> RegistryResponse:
     """A page as it is, and the query for the next one."""
     headers = {"Content-Type": "application/json", "Cache-Control": cache_control, **lists.link(request, following)}
-    return RegistryResponse(200, headers, msgspec.json.encode(content), lasting)
+    return RegistryResponse(200, headers, msgspec.json.encode(content))
 
 
 def _described(manifest: Build | Descriptor, cache_control: str) -> dict[str, str]:

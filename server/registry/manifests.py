@@ -42,11 +42,6 @@ class Manifests:
         self._tags: Cache[_Key, Descriptor] = Cache(TAGS, lifetime=lambda _: TAG_SECONDS)
         self._digests: Cache[_Key, str] = Cache(TAGS)
 
-    @property
-    def evicted(self) -> int:
-        """How many had to make room so far."""
-        return self._cache.evicted
-
     def cached(self, repository: Repository, digest: str) -> Manifest | None:
         found = self._cache.get((repository, digest))
         if found:

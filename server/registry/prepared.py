@@ -6,11 +6,10 @@ from starlette.types import Message, Scope
 
 from ..index.current import Current
 from ..telemetry.access_log import Record
-from .known import Lasting, RegistryResponse
-from .manifests import Manifests
+from .known import RegistryResponse
 
-LIMIT, OVERHEAD = 32 * 1024 * 1024, 2048
-"""Bytes of prepared answers, each with what it takes besides its body."""
+OVERHEAD = 2048
+"""Bytes that an answer takes besides its body."""
 
 _Key = tuple[str, bytes, bytes]
 
@@ -24,47 +23,38 @@ class Answer:
 
 
 class Prepared:
-    """Keeps what was decided elsewhere, for as long as it is so."""
+    """Keeps what was decided elsewhere, up to `limit` bytes, until another index is in use."""
 
-    def __init__(self, current: Current, manifests: Manifests) -> None:
+    def __init__(self, current: Current, limit: int) -> None:
         self._current = current
-        self._manifests = manifests
-        self._of_index: dict[_Key, Answer] = {}
-        self._of_memory: dict[_Key, Answer] = {}
-        self._evicted = 0
+        self._limit = limit
+        self._answers: dict[_Key, Answer] = {}
         self._clear()
 
     def get(self, scope: Scope) -> Answer | None:
         if self._index is not self._current.index:
             self._clear()
-        if self._evicted != self._manifests.evicted:
-            self._evicted = self._manifests.evicted
-            self._of_memory.clear()
-        key = scope["method"], scope["raw_path"], scope["query_string"]
-        answer = self._of_index.get(key) or self._of_memory.get(key)
+        answer = self._answers.get((scope["method"], scope["raw_path"], scope["query_string"]))
         return None if answer and answer.is_conditional and _has_condition(scope) else answer
 
     def keep(self, scope: Scope, response: RegistryResponse) -> None:
         method, path, query = scope["method"], scope["raw_path"], scope["query_string"]
         is_plain = not query or (query.startswith(b"ns=") and b"&" not in query)
-        if response.lasting is Lasting.NOT or not is_plain or self._index is not self._current.index:
+        if not is_plain or self._index is not self._current.index:
             return
-        is_from_memory = response.lasting is Lasting.MEMORY
-        answer = Answer(
-            {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers},
-            {"type": "http.response.body", "body": response.body},
-            any(name == b"etag" for name, _ in response.raw_headers),
-            Record.of(method, path, response.status_code, len(response.body), is_from_memory),
-        )
         self._room -= OVERHEAD + len(response.body)
         if self._room < 0:
             self._clear()
-        (self._of_memory if is_from_memory else self._of_index)[method, path, query] = answer
+        self._answers[method, path, query] = Answer(
+            {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers},
+            {"type": "http.response.body", "body": response.body},
+            any(name == b"etag" for name, _ in response.raw_headers),
+            Record.of(method, path, response.status_code, len(response.body)),
+        )
 
     def _clear(self) -> None:
-        self._index, self._evicted, self._room = self._current.index, self._manifests.evicted, LIMIT
-        self._of_index.clear()
-        self._of_memory.clear()
+        self._index, self._room = self._current.index, self._limit
+        self._answers.clear()
 
 
 def _has_condition(scope: Scope) -> bool:

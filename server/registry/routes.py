@@ -19,7 +19,7 @@ from ..upstream.calls import Upstream
 from . import known, lists
 from .blobs import Blobs
 from .guard import Guard
-from .known import Lasting, RegistryResponse, Target
+from .known import RegistryResponse, Target
 from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
@@ -108,7 +108,7 @@ class Registry:
     async def version(self, request: Request) -> Response:
         self._admit(request)
         headers = {"Content-Type": "application/json"}
-        return self._kept(request, RegistryResponse(200, headers, b"{}", Lasting.INDEX))
+        return self._kept(request, RegistryResponse(200, headers, b"{}"))
 
     async def catalogue(self, request: Request) -> Response:
         self._admit(request)
@@ -119,7 +119,7 @@ class Registry:
         listing = target.image.listing if target.image else []
         if not listing or request.query_params.get("attached") == "true":
             return None
-        return known.listing(request, "tags", listing, {"name": target.name}, Lasting.INDEX)
+        return known.listing(request, "tags", listing, {"name": target.name})
 
     async def _relay_tags(self, request: Request, target: Target) -> Response:
         if target.image and (known_tags := target.image.listing):
@@ -142,9 +142,9 @@ class Registry:
             digest = known.digest(request)
             build = target.image.by_digest.get(digest) if target.image else None
             if build and not build.gone and is_head:
-                return known.manifest(request, build, IMMUTABLE, Lasting.INDEX)
+                return known.manifest(request, build, IMMUTABLE)
             manifest = None if self.passthrough else self.manifests.cached(target.repository, digest)
-            return known.manifest(request, manifest, IMMUTABLE, Lasting.MEMORY) if manifest else None
+            return known.manifest(request, manifest, IMMUTABLE) if manifest else None
         if not is_tag(reference):
             raise RegistryError(404, "MANIFEST_UNKNOWN", "there is no such tag: it is not of a tag's form")
         build = known.build(target, reference)

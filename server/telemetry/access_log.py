@@ -59,13 +59,14 @@ class Record:
 
     requests: prometheus_client.Counter
     sent: int
-    is_from_memory: bool
+    is_manifest: bool
     line: bytes
 
     @classmethod
-    def of(cls, method: str, path: bytes, status: int, body: int, is_from_memory: bool) -> "Record":
+    def of(cls, method: str, path: bytes, status: int, body: int) -> "Record":
         entry = _Entry(method, *subject(path), status, 0 if method == "HEAD" else body)
-        return cls(metrics.count_of(entry.endpoint, method, status), entry.sent, is_from_memory, _line(entry))
+        requests, is_manifest = metrics.count_of(entry.endpoint, method, status), entry.endpoint == "manifests"
+        return cls(requests, entry.sent, is_manifest and entry.sent > 0, _line(entry))
 
 
 class Exchange:
@@ -141,7 +142,7 @@ class AccessLog:
         for record, times in Counter(records).items():
             record.requests.inc(times)
             metrics.SENT.inc(times * record.sent)
-            metrics.CACHE_HITS.inc(times * record.is_from_memory)
+            metrics.CACHE_HITS.inc(times * record.is_manifest)
 
     def _write(self) -> None:
         if self._writer:

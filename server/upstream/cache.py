@@ -21,22 +21,13 @@ class _Loading(Generic[V]):
 
 
 class Cache(TLRUCache[K, V]):
-    """
-    Holds the values used last, up to a total weight of `limit`, each for as many seconds as `lifetime` says.
-
-    `evicted` is how many had to go for others.
-    """
+    """Holds the values used last, up to a total weight of `limit`, each for as many seconds as `lifetime` says."""
 
     def __init__(
         self, limit: int, weigh: Callable[[V], int] = lambda _: 1, lifetime: Callable[[V], float] = lambda _: inf
     ) -> None:
         super().__init__(limit, lambda _, value, now: now + lifetime(value), monotonic, weigh)
-        self.evicted = 0
         self._loading: dict[K, _Loading[V]] = {}
-
-    def popitem(self) -> tuple[K, V]:
-        self.evicted += 1
-        return super().popitem()
 
     def put(self, key: K, value: V) -> None:
         """Holds it in place of what `key` had; not what weighs more than the limit."""

@@ -8,8 +8,7 @@ from starlette.requests import Request
 
 from server.index.current import Current
 from server.registry import known
-from server.registry.known import Lasting, RegistryResponse
-from server.registry.manifests import Manifests
+from server.registry.known import RegistryResponse
 from server.registry.prepared import Prepared
 
 DIGEST = "sha256:" + "0" * 64
@@ -29,7 +28,7 @@ def scope(method: str = "GET", *headers: tuple[bytes, bytes]) -> dict[str, Any]:
 
 @pytest.fixture
 def prepared(index: Path) -> Prepared:
-    return Prepared(Current(index), Manifests(None, 0))  # type: ignore[arg-type]
+    return Prepared(Current(index), 10_000)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -38,7 +37,7 @@ def test_a_known_tag_says_the_same_until_another_index_is_in_use(index: Path, me
     build = image.build("1.27.4")
     assert build
     answer = known.tag(Request(scope(method)), image, "1.27.4", build, "")
-    assert answer.lasting is Lasting.INDEX
+    assert isinstance(answer, RegistryResponse)
     assert answer.body == b""
 
 
@@ -48,9 +47,8 @@ def test_a_build_that_only_the_index_tells_of_has_no_body(index: Path) -> None:
     assert known.manifest(Request(scope("HEAD")), build, "no-store").body == b""
 
 
-@pytest.mark.parametrize("lasting", [Lasting.INDEX, Lasting.MEMORY])
-def test_what_has_an_entity_tag_is_sent_again_unless_a_request_names_one(prepared: Prepared, lasting: Lasting) -> None:
-    prepared.keep(scope(), RegistryResponse(200, {"ETag": f'"{DIGEST}"'}, b"body", lasting))
+def test_what_has_an_entity_tag_is_sent_again_unless_a_request_names_one(prepared: Prepared) -> None:
+    prepared.keep(scope(), RegistryResponse(200, {"ETag": f'"{DIGEST}"'}, b"body"))
     assert prepared.get(scope())
     assert prepared.get(scope("GET", (b"accept", b"*/*")))
     assert not prepared.get(scope("GET", (b"if-none-match", b'"another"')))
@@ -58,10 +56,12 @@ def test_what_has_an_entity_tag_is_sent_again_unless_a_request_names_one(prepare
 
 
 def test_what_has_none_is_sent_whatever_a_request_names(prepared: Prepared) -> None:
-    prepared.keep(scope(), RegistryResponse(307, {}, b"", Lasting.INDEX))
+    prepared.keep(scope(), RegistryResponse(307, {}))
     assert prepared.get(scope("GET", (b"if-none-match", b'"another"')))
 
 
-def test_what_is_for_one_request_alone_is_not_kept(prepared: Prepared) -> None:
-    prepared.keep(scope(), RegistryResponse(200, {}, b"", Lasting.NOT))
-    assert not prepared.get(scope())
+def test_what_the_client_has_already_is_an_answer_for_its_request_alone(index: Path) -> None:
+    build = Current(index).index.images["nginx"].build("1.27.4")
+    assert build
+    request = Request(scope("GET", (b"if-none-match", f'"{build.digest}"'.encode())))
+    assert not isinstance(known.manifest(request, build, "no-store"), RegistryResponse)

@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.index.current import Current
 from server.registry import prepared
-from server.registry.known import Lasting, RegistryResponse
-from server.registry.manifests import Manifests
+from server.registry.known import RegistryResponse
 from tests.server.conftest import Serve, error, image, wait_until, write
 from tests.upstream import (
     Answer,
@@ -209,20 +208,16 @@ def test_a_late_401_drops_no_token_but_the_one_that_was_refused(
 
 
 class TestWhatIsPrepared:
-    def test_it_is_bounded_in_bytes(
-        self, index: Path, upstream: ExampleUpstream, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(prepared, "LIMIT", 100 * (prepared.OVERHEAD + 1000))
-        kept = prepared.Prepared(Current(index), Manifests(None, 0))  # type: ignore[arg-type]
+    def test_it_is_bounded_in_bytes(self, index: Path) -> None:
+        kept = prepared.Prepared(Current(index), 100 * (prepared.OVERHEAD + 1000))
         scopes = [
             {"type": "http", "method": "GET", "raw_path": b"/%d" % number, "query_string": b"", "headers": []}
             for number in range(1000)
         ]
-        for lasting in (Lasting.INDEX, Lasting.MEMORY):
-            for scope in scopes:
-                kept.keep(scope, RegistryResponse(200, {}, bytes(1000), lasting))
-                assert kept.get(scope)
-            assert sum(kept.get(scope) is not None for scope in scopes) <= 100
+        for scope in scopes:
+            kept.keep(scope, RegistryResponse(200, {}, bytes(1000)))
+            assert kept.get(scope)
+        assert sum(kept.get(scope) is not None for scope in scopes) <= 100
 
     def test_requests_that_differ_without_end_are_not_kept_apart(
         self, client: httpx.Client, upstream: ExampleUpstream

@@ -69,16 +69,6 @@ def test_a_waiter_that_is_cancelled_leaves_the_others_waiting() -> None:
     asyncio.run(scenario())
 
 
-def test_it_is_told_how_many_had_to_go_for_others() -> None:
-    cache: Cache[str, bytes] = Cache(10, len)
-    for key in "abcde":
-        cache.put(key, b"1234")
-    assert cache.evicted == 3
-    cache.put("e", b"123456")
-    cache.put("f", b"x" * 11)
-    assert cache.evicted == 3
-
-
 def test_a_value_lasts_as_long_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("server.upstream.cache.monotonic", lambda: clock[0])
