@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .caching import make_private
 from .errors import RegistryError, StartError, TransferBrokenError, UnauthorizedError, UpstreamError
 from .index.current import Current
 from .registry.blobs import Blobs
@@ -26,8 +27,8 @@ from .registry.relays import Relays, capacity
 from .registry.routes import Registry
 from .settings import Settings
 from .site import Site
-from .telemetry import metrics
-from .telemetry.access_log import AccessLog, Exchange, exchange, subject
+from .telemetry import access_log, metrics
+from .telemetry.access_log import AccessLog, Entry
 from .telemetry.health import Health
 from .upstream.calls import Upstream
 from .upstream.client import Client
@@ -58,18 +59,24 @@ class Server:
         if answer:
             await send(answer.start)
             await send(answer.body)
-            self._log.observe_prepared(scope, answer.record)
+            self._log.observe_prepared(scope, answer.entry, answer.line)
             return
-        started = perf_counter()
-        done = Exchange(send, self._is_private)
-        exchange.set(done)
+        started, entry = perf_counter(), Entry.of(scope)
+        access_log.current.set(entry)
+
+        async def noted(message: Message) -> None:
+            if self._is_private and message["type"] == "http.response.start":
+                make_private(message)
+            await send(message)
+            entry.note(message)
+
         try:
-            await self._app(scope, receive, done.send)
+            await self._app(scope, receive, noted)
         except TransferBrokenError as error:
             # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
-            logger.warning("%s %s: %s", scope["method"], subject(scope["raw_path"])[1], error)
+            logger.warning("%s %s: %s", entry.method, entry.name, error)
         finally:
-            self._log.observe(scope, done, started)
+            self._log.observe(scope, entry, started)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -130,7 +137,7 @@ class Server:
 async def _registry_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RegistryError)  # noqa: S101
     if isinstance(error, UpstreamError):
-        logger.warning("%s %s: %s", request.method, subject(request.scope["raw_path"])[1], error)
+        logger.warning("%s %s: %s", request.method, access_log.current.get().name, error)
     return error.response()
 
 

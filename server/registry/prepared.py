@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.types import Message, Scope
 
 from ..index.current import Current
-from ..telemetry.access_log import Record
+from ..telemetry.access_log import Entry
 from .known import RegistryResponse
 
 OVERHEAD = 2048
@@ -19,7 +19,8 @@ class Answer:
     start: Message
     body: Message
     is_conditional: bool
-    record: Record
+    entry: Entry
+    line: bytes
 
 
 class Prepared:
@@ -45,12 +46,12 @@ class Prepared:
         self._room -= OVERHEAD + len(response.body)
         if self._room < 0:
             self._clear()
-        self._answers[method, path, query] = Answer(
-            {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers},
-            {"type": "http.response.body", "body": response.body},
-            any(name == b"etag" for name, _ in response.raw_headers),
-            Record.of(method, path, response.status_code, len(response.body)),
-        )
+        start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+        body = {"type": "http.response.body", "body": response.body}
+        entry = Entry.of(scope)
+        entry.note(start)
+        entry.note(body)
+        self._answers[method, path, query] = Answer(start, body, "etag" in response.headers, entry, entry.line)
 
     def _clear(self) -> None:
         self._index, self._room = self._current.index, self._limit

@@ -13,6 +13,7 @@ from ..index.catalogue import Index
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30)
 
 REQUESTS = Counter("reverse_registry_requests", "Requests answered.", ["endpoint", "method", "status"])
@@ -42,7 +43,7 @@ _timer_of = lru_cache(64)(SECONDS.labels)
 
 
 def observe_request(endpoint: str, method: str, status: int, sent: int, seconds: float) -> None:
-    count_of(endpoint, method, status).inc()
+    count_of(endpoint, method if method in _METHODS else "other", status).inc()
     _timer_of(endpoint).observe(seconds)
     SENT.inc(sent)
 

@@ -8,8 +8,7 @@ from time import monotonic
 from aiohttp import AddrInfoType, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from ..telemetry import metrics
-from ..telemetry.access_log import exchange
+from ..telemetry import access_log, metrics
 from .addresses import Network, follow, network
 from .proxy import proxy_for, trusted
 
@@ -64,8 +63,8 @@ class Client:
             spent = monotonic() - started
             metrics.UPSTREAM.labels(status).inc()
             metrics.UPSTREAM_SECONDS.observe(spent)
-            if asked_for := exchange.get(None):
-                asked_for.upstream += spent
+            if entry := access_log.current.get(None):
+                entry.upstream_ms += 1000 * spent
 
 
 def _socket(address: AddrInfoType) -> socket.socket:
