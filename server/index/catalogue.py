@@ -37,8 +37,8 @@ class Index:
     `with_private`, an index that has private images is refused.
     """
 
-    def __init__(self, folder: Folder | Path, known: "Index | None" = None, with_private: bool = True) -> None:
-        self._folder = folder if isinstance(folder, Folder) else Folder(folder)
+    def __init__(self, folder: Path, known: "Index | None" = None, with_private: bool = True) -> None:
+        self._folder = Folder(folder)
         self.documents = self._folder.documents
         with self._named("index.json"):
             catalogue = msgspec.json.decode(self._read("index.json", known), type=_Catalogue)
@@ -98,7 +98,6 @@ class Index:
     def _image(self, name: str, summary: _Summary, known: "Index | None") -> Image:
         path, packages = f"{name}/index.json", f"{name}/packages.json"
         if not summary.refreshed:
-            self._folder.watch(path)
             with self._named("index.json"):
                 return Image(summary.repository, private=summary.private)
         with self._named(packages), suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import StartError
 from .catalogue import Index
-from .folder import Folder
+from .folder import look
 from .image import Image
 
 INTERVAL = 2.0
@@ -36,8 +36,8 @@ class Current:
         self._on_reload = on_reload
         self._with_private = with_private
         self._hangup = asyncio.Event()
-        self._folder = Folder(folder)
-        self.index, self.loaded = Index(self._folder, None, with_private), datetime.now(UTC)
+        self._files = look(folder)
+        self.index, self.loaded = Index(folder, None, with_private), datetime.now(UTC)
         # What is here at the start stays: no garbage collection has to walk it again. Not so at a reload, when requests
         # in flight would be kept for ever.
         gc.freeze()
@@ -46,14 +46,15 @@ class Current:
         """Reloads at SIGHUP, and when the files have changed. Runs until it is cancelled."""
         with suppress(ValueError, RuntimeError):  # only the main thread is told of signals
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
-        before = self._folder.seen
+        before = self._files
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hangup.wait(), INTERVAL)
             try:
-                files = await asyncio.to_thread(self._folder.look)
-                if self._hangup.is_set() or (files != self._folder.seen and files == before):
+                files = await asyncio.to_thread(look, self._root)
+                if self._hangup.is_set() or (files != self._files and files == before):
                     self._hangup.clear()
+                    self._files = files
                     await self.reload()
                 before = files
             except Exception:
@@ -61,18 +62,13 @@ class Current:
 
     async def reload(self) -> bool:
         """Whether the index that is in the folder now is in use."""
-        folder = Folder(self._root)
         try:
-            index = await asyncio.to_thread(Index, folder, self.index, self._with_private)
+            index = await asyncio.to_thread(Index, self._root, self.index, self._with_private)
         except StartError as error:
-            # What made the refused one wrong is watched as well: it may come later.
-            folder.seen = await asyncio.to_thread(self._folder.look) | folder.seen
-            self._folder = folder
             self._on_reload(None)
             stays = self.loaded.isoformat(timespec="seconds")
             logger.error("The changed index is refused, that of %s stays in use: %s", stays, error)  # noqa: TRY400
             return False
-        self._folder = folder
         retired = list(self.index.images.values())
         self.index, self.loaded = index, datetime.now(UTC)
         self._on_reload(index)

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from zlib import compress, decompress
@@ -12,8 +13,7 @@ from msgspec import Struct
 LARGEST = 256 * 1024 * 1024
 """Bytes of a file."""
 
-Identity = tuple[int, int, int] | None
-"""Of a file: nanoseconds, size, inode; None where there is none."""
+_NAMES = {"index.json", "packages.json", "schema.json"}
 
 
 class Document(Struct, frozen=True, gc=False):
@@ -29,17 +29,15 @@ class Document(Struct, frozen=True, gc=False):
 
 
 class Folder:
-    """`root` may be a link, as git-sync flips it. `seen` are the files that were asked for, as they were then."""
+    """`root` may be a link, as git-sync flips it. `documents` are the files that were read."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.seen: dict[Path, Identity] = {}
         self.documents: dict[str, Document] = {}
         self._real = root.resolve()
 
     def read(self, relative: str, known: Document | None) -> bytes:
         """The document is `known` itself where that has these bytes. Raises OSError."""
-        self.watch(relative)
         real = self._real / relative
         if real.resolve() != real:
             raise OSError(errno.ELOOP, "Leads elsewhere by a symbolic link")
@@ -59,18 +57,13 @@ class Folder:
         self.documents[relative] = known
         return body
 
-    def watch(self, relative: str) -> None:
-        """Looks at a file, which may be missing, without reading it."""
-        self.seen[self.root / relative] = _identity(self.root / relative)
 
-    def look(self) -> dict[Path, Identity]:
-        """The same files as they are now."""
-        return {path: _identity(path) for path in self.seen}
-
-
-def _identity(path: Path) -> Identity:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def look(root: Path) -> set[tuple[Path, int, int, int]]:
+    """The files of an index as they are now: path, nanoseconds, size, inode."""
+    seen = set()
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in _NAMES.intersection(names)):
+            with suppress(OSError):
+                status = path.stat()
+                seen.add((path, status.st_mtime_ns, status.st_size, status.st_ino))
+    return seen

@@ -13,6 +13,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.index.current import Current
+from server.index.folder import look
 from server.registry import prepared
 from server.registry.known import RegistryResponse
 from tests.server.conftest import Serve, error, image, wait_until, write
@@ -288,7 +289,6 @@ def test_an_index_is_loaded_only_when_its_files_stand_still(
 
     async def watched() -> None:
         current = Current(index, taken)
-        look = current._folder.look
 
         def writing() -> object:
             if events.count("changed") < 5:
@@ -298,9 +298,9 @@ def test_an_index_is_loaded_only_when_its_files_stand_still(
                 write(index, upstream, {"nginx": document | {"tags": {f"1.27.{number}": document["tags"]["1.27.4"]}}})
             else:
                 events.append("still")
-            return look()
+            return look(index)
 
-        monkeypatch.setattr(type(current._folder), "look", lambda _: writing())
+        monkeypatch.setattr("server.index.current.look", lambda _: writing())
         watch = asyncio.create_task(current.watch())
         await loaded.wait()
         watch.cancel()
