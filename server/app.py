@@ -32,6 +32,7 @@ from .telemetry.access_log import AccessLog, Entry
 from .telemetry.health import Health
 from .upstream.calls import Upstream
 from .upstream.client import Client
+from .upstream.tokens import Tokens
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -105,11 +106,12 @@ class Server:
         )
         metrics.observe_index(current.index)
         client = self._client = Client(settings.timeout)
-        upstream = Upstream(client, settings.timeout, settings.manifest_limit)
+        tokens = Tokens(client, settings.timeout)
+        upstream = Upstream(client, tokens, settings.timeout, settings.manifest_limit)
         manifests = Manifests(upstream, settings.manifest_cache)
         relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
-            passthrough = Passthrough(current, client, relays, settings.public_url, settings.timeout)
+            passthrough = Passthrough(current, tokens, relays, settings.public_url)
         self._is_private = passthrough is not None
         self._prepared = Prepared(current, settings.manifest_cache // 2)
         public_url = (settings.public_url or "").rstrip("/")

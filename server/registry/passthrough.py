@@ -2,46 +2,31 @@
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 from urllib.parse import parse_qsl
 
 import msgspec
-from aiohttp import ClientResponse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from yarl import URL
 
-from ..errors import API_VERSION, RegistryError
+from ..errors import API_VERSION, RegistryError, UnauthorizedError
 from ..index.current import Current
 from ..index.names import is_name
 from ..index.repository import Repository
-from ..upstream import responses
-from ..upstream.client import Client
-from ..upstream.tokens import ANSWER_LIMIT, endpoint
+from ..upstream.tokens import Answer, Tokens
 from .known import Target
 from .relays import Relays
 
 FORM_LIMIT = 64 * 1024
-_ASKED = ("account", "client_id", "offline_token")
-_GRANTED = ("grant_type", "client_id", "access_type")
-_SECRET = ("username", "password", "refresh_token")
+_QUERY = ("account", "client_id", "offline_token")
+_FORM = ("grant_type", "client_id", "access_type", "username", "password", "refresh_token")
 
 _scope = re.compile(r"repository:([^:]+):[a-z*,]*pull[a-z,]*\Z").match
 _bearer = re.compile(r"bearer +([!-~]+)\Z", re.IGNORECASE).match
 _basic = re.compile(r"basic +([A-Za-z0-9+/=_-]+)\Z", re.IGNORECASE).match
-
-
-class _Answer(msgspec.Struct, omit_defaults=True):
-    """All that a client is told of upstream's answer."""
-
-    token: str | None = None
-    access_token: str | None = None
-    refresh_token: str | None = None
-    expires_in: int | float | None = None
-    issued_at: str | None = None
 
 
 class Passthrough:
@@ -53,13 +38,12 @@ class Passthrough:
     anonymous token is asked for.
     """
 
-    def __init__(self, current: Current, client: Client, relays: Relays, public_url: str, timeout: float) -> None:
+    def __init__(self, current: Current, tokens: Tokens, relays: Relays, public_url: str) -> None:
         self._current = current
-        self._client = client
+        self._tokens = tokens
         self._relays = relays
         self._realm = f"{public_url.rstrip('/')}/token"
         self._service = public_url.partition("://")[2].rstrip("/")
-        self._timeout = timeout
 
     def routes(self) -> list[Route]:
         return [Route("/token", self.token, methods=["GET", "POST"])]
@@ -111,20 +95,17 @@ class Passthrough:
         fields |= {
             key: self._owner(fields[key])[1] for key in ("refresh_token", "username", "account") if key in fields
         }
-        encoded = b64encode(f"{user}:{basic[1]}".encode()).decode() if is_theirs and basic else ""
-        headers = {"Authorization": f"Basic {encoded}"} if encoded else {}
-        with self._relays.slot():
-            async with responses.call(home.host, self._timeout):
-                url, origin = endpoint(home, home.auth), URL(home.url(""))
-                if is_form and is_theirs:
-                    data = {**home.auth.fields, "scope": " ".join(scopes), **_given(fields, *_GRANTED, *_SECRET)}
-                    response = await self._client.send("POST", url, origin, data=data)
-                else:
-                    url = url.update_query(home.auth.fields | (_given(fields, *_ASKED) if is_theirs else {}))
-                    url = url.extend_query([("scope", scope) for scope in scopes])
-                    response = await self._client.send("GET", url, origin, headers)
-                is_labelled = is_theirs and home.host != self._current.index.home.host
-                return await self._answer(home, response, f"{home.host.replace(':', '_')}/" if is_labelled else "")
+        unsupported = RegistryError(404, "UNSUPPORTED", f"{home.host} does not give tokens in this way")
+        names = (_FORM if is_form else _QUERY) if is_theirs else ()
+        given = {name: fields[name] for name in names if fields.get(name)}
+        headers = _encoded(user, basic[1]) if is_theirs and basic and not is_form else {}
+        try:
+            with self._relays.slot():
+                answer = await self._tokens.request(home, home.auth, scopes, unsupported, given, headers)
+        except UnauthorizedError:
+            raise self._refused(f"{home.host} does not accept these credentials") from None
+        is_labelled = is_theirs and home.host != self._current.index.home.host
+        return _response(answer, f"{home.host.replace(':', '_')}/" if is_labelled else "")
 
     def _owner(self, secret: str) -> tuple[Repository, str]:
         """A repository of the registry that a user or a token belongs to, and its name or value there."""
@@ -144,27 +125,15 @@ class Passthrough:
         home = repositories[0]
         return home, [f"repository:{each.path}:pull" for each in repositories if named and each.host == home.host]
 
-    async def _answer(self, home: Repository, response: ClientResponse, label: str) -> Response:
-        try:
-            body = await responses.read(response, ANSWER_LIMIT)
-        finally:
-            response.release()
-        if response.status == 401:
-            raise self._refused(f"{home.host} does not accept these credentials")
-        if response.status != 200:
-            unsupported = RegistryError(404, "UNSUPPORTED", f"{home.host} does not give tokens in this way")
-            raise responses.refusal(response, unsupported)
-        answer = responses.decode(response, body, _Answer, strict=False)
-        # Clients written in Go read a whole number or nothing.
-        lifetime = answer.expires_in or 0
-        answer.expires_in = (int(lifetime) if isfinite(lifetime) else 0) or None
-        # containerd reads the one, older clients the other; registries give either.
-        value = answer.access_token or answer.token
-        answer.access_token = answer.token = f"{label}{value}" if value else None
-        answer.refresh_token = f"{label}{answer.refresh_token}" if answer.refresh_token else None
-        return Response(
-            msgspec.json.encode(answer), 200, {**API_VERSION, "Cache-Control": "no-store"}, "application/json"
-        )
+
+def _response(answer: Answer, label: str = "") -> Response:
+    # Clients written in Go read a whole number or nothing.
+    lifetime = answer.expires_in or 0
+    answer.expires_in = (int(lifetime) if isfinite(lifetime) else 0) or None
+    # containerd reads the one, older clients the other; registries give either.
+    answer.access_token = answer.token = f"{label}{answer.value}" if answer.value else None
+    answer.refresh_token = f"{label}{answer.refresh_token}" if answer.refresh_token else None
+    return Response(msgspec.json.encode(answer), 200, {**API_VERSION, "Cache-Control": "no-store"}, "application/json")
 
 
 async def _form(request: Request) -> list[tuple[str, str]]:
@@ -183,8 +152,8 @@ async def _form(request: Request) -> list[tuple[str, str]]:
     return fields
 
 
-def _given(fields: Mapping[str, str], *names: str) -> dict[str, str]:
-    return {name: fields[name] for name in names if fields.get(name)}
+def _encoded(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 def _decoded(authorization: str) -> tuple[str, str] | None:

@@ -20,9 +20,9 @@ LATELY, PROBE_TIMEOUT = 30.0, 5.0
 class Upstream:
     """`timeout` is in seconds for a whole call, `limit` in bytes for an answer that is held in memory."""
 
-    def __init__(self, client: Client, timeout: float, limit: int) -> None:
+    def __init__(self, client: Client, tokens: Tokens, timeout: float, limit: int) -> None:
         self._client = client
-        self._tokens = Tokens(client, timeout)
+        self._tokens = tokens
         self._timeout = timeout
         self._limit = limit
         self._probes: Cache[str, bool] = Cache(0)

@@ -1,6 +1,7 @@
-"""Anonymous bearer tokens, one a repository (https://distribution.github.io/distribution/spec/auth/token/)."""
+"""Token endpoints, and the anonymous tokens they give (https://distribution.github.io/distribution/spec/auth/token/)."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 from yarl import URL
@@ -21,10 +22,14 @@ _CHALLENGE = re.compile(rf'({_WORD})(?:[ \t]*(=)[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_
 _is_token = re.compile(r"[!-~]+\Z").match
 
 
-class _Answer(msgspec.Struct, gc=False):
+class Answer(msgspec.Struct, omit_defaults=True):
+    """What is read of an endpoint's answer, and all that a client is told of it."""
+
     token: str | None = None
     access_token: str | None = None
+    refresh_token: str | None = None
     expires_in: float | None = None
+    issued_at: object = None
 
     @property
     def value(self) -> str:
@@ -39,12 +44,12 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 class Tokens:
-    """All who wait for the same one share a request."""
+    """Anonymous ones, one a repository: all who wait for the same one share a request."""
 
     def __init__(self, client: Client, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
-        self._tokens: Cache[Repository, _Answer] = Cache(
+        self._tokens: Cache[Repository, Answer] = Cache(
             CACHE_LIMIT, lambda answer: 1024 + len(answer.value), lambda answer: answer.lifetime
         )
         self._learned: dict[str, Auth] = {}
@@ -56,7 +61,7 @@ class Tokens:
         if auth is None:
             return None
         try:
-            return (await self._tokens.load(repository, lambda: self._request(repository, auth))).value
+            return (await self._tokens.load(repository, lambda: self._anonymous(repository, auth))).value
         except UpstreamError:
             self._learned.pop(repository.host, None)
             raise
@@ -70,22 +75,38 @@ class Tokens:
             self._tokens.pop(repository, None)
         return await self.current(repository)
 
-    async def _request(self, repository: Repository, auth: Auth) -> _Answer:
-        async with responses.call(repository.host, self._timeout):
-            asked = {**auth.fields, "scope": f"repository:{repository.path}:pull"}
-            url = endpoint(repository, auth).update_query(asked)
-            async with await self._client.send("GET", url, URL(repository.url(""))) as response:
-                if response.status != 200:
-                    refused = RegistryError(403, "DENIED", "upstream gives no anonymous token")
-                    raise responses.refusal(response, refused)
-                body = await responses.read(response, ANSWER_LIMIT)
-        answer = responses.decode(response, body, _Answer, strict=False)
+    async def _anonymous(self, repository: Repository, auth: Auth) -> Answer:
+        refused = RegistryError(403, "DENIED", "upstream gives no anonymous token")
+        answer = await self.request(repository, auth, [f"repository:{repository.path}:pull"], refused)
         if not _is_token(answer.value):
-            raise UpstreamError(f"{url.host} sent an answer without a token")
+            raise UpstreamError(f"{URL(auth.realm).host} sent an answer without a token")
         return answer
 
+    async def request(
+        self,
+        repository: Repository,
+        auth: Auth,
+        scopes: list[str],
+        refused: RegistryError,
+        fields: Mapping[str, str] = {},
+        headers: Mapping[str, str] = {},
+    ) -> Answer:
+        """A form where the fields name a `grant_type`, else a query. Raises RegistryError: `refused` by 400 or 404."""
+        async with responses.call(repository.host, self._timeout):
+            url, home, fields = _endpoint(repository, auth), URL(repository.url("")), {**auth.fields, **fields}
+            if "grant_type" in fields:
+                call = self._client.send("POST", url, home, headers, {**fields, "scope": " ".join(scopes)})
+            else:
+                url = url.update_query(fields).extend_query([("scope", scope) for scope in scopes])
+                call = self._client.send("GET", url, home, headers)
+            async with await call as response:
+                if response.status != 200:
+                    raise responses.refusal(response, refused)
+                body = await responses.read(response, ANSWER_LIMIT)
+        return responses.decode(response, body, Answer, strict=False)
 
-def endpoint(repository: Repository, auth: Auth) -> URL:
+
+def _endpoint(repository: Repository, auth: Auth) -> URL:
     """
     The address to ask for a token. Raises UpstreamError where it is none to be trusted.
 
