@@ -50,7 +50,7 @@ class Server:
     def __init__(self, settings: Settings | None = None) -> None:
         """Without `settings` they are read from the environment at the start."""
         self._settings = settings
-        self._is_private = False
+        self._passthrough: Passthrough | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,7 +66,7 @@ class Server:
         access_log.current.set(entry)
 
         async def noted(message: Message) -> None:
-            if self._is_private and message["type"] == "http.response.start":
+            if self._passthrough and message["type"] == "http.response.start":
                 make_private(message)
             await send(message)
             entry.note(message)
@@ -112,7 +112,7 @@ class Server:
         relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
             passthrough = Passthrough(current, tokens, relays, settings.public_url)
-        self._is_private = passthrough is not None
+        self._passthrough = passthrough
         self._prepared = Prepared(current, settings.manifest_cache // 2)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
@@ -128,19 +128,17 @@ class Server:
             *Site(current, settings, guard.admit).routes(),
         ]
         self._log = AccessLog()
-        handlers = {
-            UnauthorizedError: registry.unauthorized,
-            RegistryError: _registry_error,
-            HTTPException: _http_error,
-        }
+        handlers = {RegistryError: self._registry_error, HTTPException: _http_error}
         self._app = Starlette(routes=routes, exception_handlers=handlers)
 
-
-async def _registry_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RegistryError)  # noqa: S101
-    if isinstance(error, UpstreamError):
-        logger.warning("%s %s: %s", request.method, access_log.current.get().name, error)
-    return error.response()
+    async def _registry_error(self, request: Request, error: Exception) -> Response:
+        """In passthrough, who has a token that upstream does not take is asked for a better one."""
+        assert isinstance(error, RegistryError)  # noqa: S101
+        if isinstance(error, UpstreamError):
+            logger.warning("%s %s: %s", request.method, access_log.current.get().name, error)
+        if isinstance(error, UnauthorizedError) and self._passthrough:
+            error = self._passthrough.challenge(request.path_params.get("name", ""), "invalid_token")
+        return error.response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..caching import IMMUTABLE, MOVING, SECONDS
-from ..errors import RegistryError, UnauthorizedError, UpstreamError
+from ..errors import RegistryError, UpstreamError
 from ..index.current import Current
 from ..index.names import is_name, is_tag
 from ..index.repository import Repository
@@ -186,10 +186,3 @@ class Registry:
 
     async def nothing(self, request: Request) -> Response:
         raise HTTPException(404)
-
-    async def unauthorized(self, request: Request, error: Exception) -> Response:
-        """Upstream does not take the token: in passthrough the client is asked for a better one."""
-        assert isinstance(error, UnauthorizedError)  # noqa: S101
-        if self.passthrough:
-            error = self.passthrough.challenge(request.path_params.get("name", ""), "invalid_token")
-        return error.response()
