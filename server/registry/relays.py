@@ -1,6 +1,7 @@
 """Answers that need upstream: so many at once, and none for a client that has left."""
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -9,11 +10,6 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import RegistryError
 
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
-
 MOST = 2000
 RESERVED, DESCRIPTORS = 128, 3
 """File descriptors left to everything else, and those that a relay may take: the client's, upstream's, a look-up's."""
@@ -21,8 +17,6 @@ RESERVED, DESCRIPTORS = 128, 3
 
 def capacity() -> int:
     """How many relays this process can carry, with as many file descriptors as it may have."""
-    if resource is None:
-        return MOST
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
