@@ -1,23 +1,17 @@
 """A bounded cache whose misses are shared."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from cachetools import TLRUCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-
-@dataclass(slots=True)
-class _Loading(Generic[V]):
-    task: "asyncio.Task[V]"
-    waiters: int = 0
 
 
 class Cache(TLRUCache[K, V]):
@@ -27,7 +21,8 @@ class Cache(TLRUCache[K, V]):
         self, limit: int, weigh: Callable[[V], int] = lambda _: 1, lifetime: Callable[[V], float] = lambda _: inf
     ) -> None:
         super().__init__(limit, lambda _, value, now: now + lifetime(value), monotonic, weigh)
-        self._loading: dict[K, _Loading[V]] = {}
+        self._loading: dict[K, asyncio.Task[V]] = {}
+        self._waiters = Counter[K]()
 
     def put(self, key: K, value: V) -> None:
         """Holds it in place of what `key` had; not what weighs more than the limit."""
@@ -44,17 +39,16 @@ class Cache(TLRUCache[K, V]):
         value = self.get(key)
         if value is not None:
             return value
-        loading = self._loading.get(key)
-        if loading is None:
-            loading = self._loading[key] = _Loading(asyncio.create_task(self._fill(key, load)))
-        loading.waiters += 1
+        if not self._waiters[key]:
+            self._loading[key] = asyncio.create_task(self._fill(key, load))
+        self._waiters[key] += 1
         try:
-            return await asyncio.shield(loading.task)
+            return await asyncio.shield(self._loading[key])
         finally:
-            loading.waiters -= 1
-            if not loading.waiters and self._loading.get(key) is loading:
-                del self._loading[key]
-                loading.task.cancel()
+            self._waiters[key] -= 1
+            if not self._waiters[key]:
+                del self._waiters[key]
+                self._loading.pop(key).cancel()
 
     async def _fill(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         value = await load()
