@@ -14,12 +14,17 @@ Digest = Annotated[str, Meta(pattern=DIGEST)]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
-class Build(Struct, frozen=True, gc=False, rename="camel"):
-    """`gone` is since when upstream has it no longer."""
+class Descriptor(Struct, frozen=True, gc=False, rename="camel"):
+    """Which manifest is meant (OCI image specification 1.1, "Content Descriptors")."""
 
     digest: Digest
     media_type: Annotated[str, Meta(pattern=MEDIA_TYPE)]
     size: Annotated[int, Meta(ge=0)]
+
+
+class Build(Descriptor, frozen=True, gc=False):
+    """`gone` is since when upstream has it no longer."""
+
     gone: Time | None = None
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ..caching import MOVING, entity_tag, is_unchanged
 from ..errors import API_VERSION, RegistryError
-from ..index.image import Build, Image, Time
+from ..index.image import Build, Descriptor, Image, Time
 from ..index.names import is_digest
 from ..index.repository import Repository
 from . import lists
@@ -30,17 +30,7 @@ class Target:
     repository: Repository
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """Which manifest is meant (OCI image specification 1.1, "Content Descriptors")."""
-
-    digest: str
-    media_type: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest(Descriptor):
+class Manifest(Descriptor, frozen=True, gc=False):
     body: bytes
 
 
@@ -92,7 +82,7 @@ def redirect(
     return RegistryResponse(307, {"Cache-Control": cache_control, **located, **warning})
 
 
-def manifest(request: Request, manifest: Build | Descriptor, cache_control: str) -> Response:
+def manifest(request: Request, manifest: Descriptor, cache_control: str) -> Response:
     """The manifest, or for HEAD what would be sent of it; nothing of it where the client has it already."""
     tag = entity_tag(manifest.digest)
     if is_unchanged(request, tag):
@@ -114,7 +104,7 @@ def page(request: Request, content: Mapping[str, object], following: str, cache_
     return RegistryResponse(200, headers, msgspec.json.encode(content))
 
 
-def _described(manifest: Build | Descriptor, cache_control: str) -> dict[str, str]:
+def _described(manifest: Descriptor, cache_control: str) -> dict[str, str]:
     return {
         "Cache-Control": cache_control,
         "Content-Type": manifest.media_type,

@@ -4,13 +4,14 @@ import msgspec
 from aiohttp import ClientResponse
 
 from ..errors import RegistryError, UnauthorizedError, UpstreamError
+from ..index.image import Descriptor
 from ..index.names import digest_of, is_digest, is_media_type
 from ..index.repository import Repository
 from ..telemetry import metrics
 from ..upstream import responses
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
-from .known import Descriptor, Manifest
+from .known import Manifest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
