@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .caching import make_private
-from .errors import RegistryError, StartError, TransferBrokenError, UnauthorizedError, UpstreamError
+from .errors import RegistryError, StartError, UnauthorizedError, UpstreamError
 from .index.current import Current
 from .registry.blobs import Blobs
 from .registry.guard import Guard
@@ -73,9 +73,6 @@ class Server:
 
         try:
             await self._app(scope, receive, noted)
-        except TransferBrokenError as error:
-            # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
-            logger.warning("%s %s: %s", entry.method, entry.name, error)
         finally:
             self._log.observe(scope, entry, started)
 

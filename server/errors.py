@@ -12,10 +12,6 @@ class StartError(Exception):
     """The server cannot start. The message is one line that says what and where."""
 
 
-class TransferBrokenError(Exception):
-    """Upstream broke off while its bytes were being passed on, or the client takes no more of them."""
-
-
 class RegistryError(Exception):
     """
     A request that fails, with a code of the OCI distribution specification 1.1, "Error codes".

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..caching import IMMUTABLE, MOVING, ONCE
-from ..errors import API_VERSION, RegistryError, TransferBrokenError, UpstreamError
+from ..errors import API_VERSION, RegistryError, UpstreamError
 from ..index.names import digest_of
 from ..index.repository import Repository
+from ..telemetry import access_log
 from ..upstream import responses
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
@@ -29,6 +31,8 @@ LOCATIONS, OVERHEAD = 16 * 1024 * 1024, 1024
 
 CHUNK = 64 * 1024
 """Bytes that are passed on at once: what a slow client leaves in memory is a few of them."""
+
+logger = logging.getLogger("uvicorn.error")
 
 _Key = tuple[Repository, str, str, tuple[tuple[str, str], ...]]
 
@@ -134,14 +138,16 @@ class _Transfer(Response):
                 async with asyncio.timeout(self._patience):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
-        except TimeoutError:
-            raise TransferBrokenError("the client takes no more") from None
+        except (UpstreamError, TimeoutError) as error:
+            # The answer stays unfinished, so that the client's connection is cut: it sees a broken transfer.
+            entry = access_log.current.get()
+            logger.warning("%s %s: %s", entry.method, entry.name, str(error) or "the client takes no more")
         finally:
             self._upstreams.release()
 
 
 async def _chunks(response: ClientResponse, digest: str | None) -> AsyncIterator[bytes]:
-    """The last one is held back until all are known to be what the digest names, if one is given."""
+    """The last one is held back until all are known to be what the digest names, if one is. Raises UpstreamError."""
     held, computed = b"", hashlib.new(digest.partition(":")[0]) if digest else None
     try:
         async for chunk in response.content.iter_chunked(CHUNK):
@@ -151,7 +157,7 @@ async def _chunks(response: ClientResponse, digest: str | None) -> AsyncIterator
             if computed:
                 computed.update(chunk)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise TransferBrokenError(f"{response.host} broke off: {type(error).__name__}") from None
+        raise UpstreamError(f"{response.host} broke off: {type(error).__name__}") from None
     if digest and computed and computed.hexdigest() != digest.partition(":")[2]:
-        raise TransferBrokenError(f"{response.host} sent a blob that is not {digest}")
+        raise UpstreamError(f"{response.host} sent a blob that is not {digest}")
     yield held

@@ -31,10 +31,6 @@ class Relays:
         self._limit = limit
         self._running = 0
 
-    def response(self, respond: Callable[[], Awaitable[Response]]) -> Response:
-        """What `respond` will give; it may raise RegistryError."""
-        return _Relay(self, respond)
-
     @contextmanager
     def slot(self) -> Iterator[None]:
         """Raises RegistryError where there is none: the client may come again, but not hold its connection for that."""
@@ -48,7 +44,9 @@ class Relays:
             self._running -= 1
 
 
-class _Relay(Response):
+class Relay(Response):
+    """What `respond` will give; it may raise RegistryError."""
+
     def __init__(self, relays: Relays, respond: Callable[[], Awaitable[Response]]) -> None:
         self._relays = relays
         self._respond = respond

@@ -24,13 +24,13 @@ from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
 from .referrers import Referrers
-from .relays import Relays
+from .relays import Relay, Relays
 
 # Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
 _escape = re.compile(rb"%(?!3[Aa])")
 
 Know = Callable[[Request, Target], Response | None]
-Relay = Callable[[Request, Target], Awaitable[Response]]
+Ask = Callable[[Request, Target], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,20 @@ class Registry:
             Route("/v2/{path:path}", self.nothing),
         ]
 
-    def _about(self, know: Know, relay: Relay) -> Callable[[Request], Awaitable[Response]]:
+    def _about(self, know: Know, ask: Ask) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint about a repository: of a private image it tells nobody but who may read that upstream."""
 
         async def respond(request: Request) -> Response:
             target = self._target(request)
             if not self.guard.is_open(target):
-                return self.relays.response(lambda: prove(request, target))
+                return Relay(self.relays, lambda: prove(request, target))
             if answer := know(request, target):
                 return self._kept(request, answer)
-            return self.relays.response(lambda: relay(request, target))
+            return Relay(self.relays, lambda: ask(request, target))
 
         async def prove(request: Request, target: Target) -> Response:
             await self.guard.prove(target)
-            return know(request, target) or await relay(request, target)
+            return know(request, target) or await ask(request, target)
 
         return respond
 

@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from server.errors import RegistryError
 from server.registry import relays
-from server.registry.relays import Relays, capacity
+from server.registry.relays import Relay, Relays, capacity
 from tests.server.conftest import Serve, error
 from tests.upstream import ExampleUpstream, Fault, Hang
 
@@ -98,7 +98,7 @@ def test_who_has_left_is_worked_for_no_more() -> None:
         async def send(message: Message) -> None:
             events.append("sent")
 
-        await Relays(1).response(respond)({"type": "http"}, receive, send)
+        await Relay(Relays(1), respond)({"type": "http"}, receive, send)
         return events
 
     assert asyncio.run(scenario()) == ["given up"]
