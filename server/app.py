@@ -44,7 +44,6 @@ class Server:
     _prepared: Prepared
     _app: ASGIApp
     _client: Client
-    _watch: asyncio.Task[None]
     current: Current
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -84,12 +83,12 @@ class Server:
             message = str(error) if isinstance(error, StartError) else traceback.format_exc()
             await send({"type": "lifespan.startup.failed", "message": message})
             return
-        self._watch = asyncio.create_task(self.current.watch())
+        watch = asyncio.create_task(self.current.watch())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._watch.cancel()
+        watch.cancel()
         with suppress(asyncio.CancelledError):
-            await self._watch
+            await watch
         await self._client.close()
         metrics.retire()
         self._log.close()
@@ -108,8 +107,7 @@ class Server:
         manifests = Manifests(upstream, settings.manifest_cache)
         relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
-            passthrough = Passthrough(current, tokens, relays, settings.public_url)
-        self._passthrough = passthrough
+            passthrough = self._passthrough = Passthrough(current, tokens, relays, settings.public_url)
         self._prepared = Prepared(current, settings.manifest_cache // 2)
         public_url = (settings.public_url or "").rstrip("/")
         guard = Guard(current, upstream, passthrough)
