@@ -115,12 +115,16 @@ class Server:
         registry = Registry(
             current, upstream, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
         )
+        health = Health(current, lambda: upstream.is_reachable(current.index.home))
+        site = Site(current, settings, guard.admit)
         routes = [
-            *(passthrough.routes() if passthrough else ()),
+            *([Route("/token", passthrough.token, methods=["GET", "POST"])] if passthrough else []),
             *registry.routes(),
-            *Health(current, lambda: upstream.is_reachable(current.index.home)).routes(),
+            Route("/healthz", health.live),
+            Route("/readyz", health.ready),
             Route("/metrics", metrics.expose),
-            *Site(current, settings, guard.admit).routes(),
+            Route("/index/{path:path}", site.document),
+            Route("/{path:path}", site.page),
         ]
         self._log = AccessLog()
         handlers = {RegistryError: self._registry_error, HTTPException: _http_error}

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -69,9 +68,6 @@ class Site:
         self._admit = admit
         self._elsewhere = (settings.site or "").rstrip("/") if settings.is_site_elsewhere else None
         self._files = Files(directory=settings.site, html=True) if settings.site and not self._elsewhere else None
-
-    def routes(self) -> list[Route]:
-        return [Route("/index/{path:path}", self.document), Route("/{path:path}", self.page)]
 
     async def document(self, request: Request) -> Response:
         """The bytes of the index in use, whatever has become of the file."""

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ..errors import API_VERSION, RegistryError, UnauthorizedError
 from ..index.current import Current
@@ -44,9 +43,6 @@ class Passthrough:
         self._relays = relays
         self._realm = f"{public_url.rstrip('/')}/token"
         self._service = public_url.partition("://")[2].rstrip("/")
-
-    def routes(self) -> list[Route]:
-        return [Route("/token", self.token, methods=["GET", "POST"])]
 
     def with_token(self, request: Request, target: Target) -> Target:
         """

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from ..index.current import Current
 
@@ -17,9 +16,6 @@ class Health:
     def __init__(self, current: Current, is_reachable: Callable[[], Awaitable[bool]]) -> None:
         self._current = current
         self._is_reachable = is_reachable
-
-    def routes(self) -> list[Route]:
-        return [Route("/healthz", self.live), Route("/readyz", self.ready)]
 
     async def live(self, request: Request) -> Response:
         return PlainTextResponse("ok", headers=_HEADERS)
