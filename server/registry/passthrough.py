@@ -96,7 +96,7 @@ class Passthrough:
         given = {name: fields[name] for name in names if fields.get(name)}
         headers = _encoded(user, basic[1]) if is_theirs and basic and not is_form else {}
         try:
-            with self._relays.slot():
+            async with self._relays:
                 answer = await self._tokens.request(home, home.auth, scopes, unsupported, given, headers)
         except UnauthorizedError:
             raise self._refused(f"{home.host} does not accept these credentials") from None

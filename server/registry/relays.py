@@ -2,8 +2,9 @@
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Literal
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -24,24 +25,15 @@ def capacity() -> int:
     return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, (soft - RESERVED) // DESCRIPTORS))
 
 
-class Relays:
-    """What the index knows waits for none of them."""
+class Relays(asyncio.Semaphore):
+    """What the index knows waits for none of them; nor does anybody else."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._running = 0
-
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Raises RegistryError where there is none: the client may come again, but not hold its connection for that."""
-        if self._running >= self._limit:
+    async def acquire(self) -> Literal[True]:
+        """Raises RegistryError where it is full: the client may come again, but not hold its connection for that."""
+        if self.locked():
             headers = {"Retry-After": "1", "Connection": "close"}
             raise RegistryError(503, "TOOMANYREQUESTS", "too much is being asked of upstream at once", headers)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
+        return await super().acquire()
 
 
 class Relay(Response):
@@ -54,7 +46,7 @@ class Relay(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task  # noqa: S101
-        with self._relays.slot():
+        async with self._relays:
             watcher = asyncio.create_task(_cancel_when_left(receive, task))
             try:
                 await (await self._respond())(scope, receive, send)

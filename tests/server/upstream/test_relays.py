@@ -70,13 +70,18 @@ def test_who_leaves_makes_room(hanging: ExitStack, client: httpx.Client) -> None
     until(lambda: client.get("/v2/postgres/manifests/latest").status_code == 200)
 
 
-def test_a_slot_is_given_back_whatever_happens() -> None:
-    bound = Relays(1)
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), bound.slot():
-            raise ZeroDivisionError
-    with bound.slot(), pytest.raises(RegistryError), bound.slot():
-        pass
+def test_a_place_is_given_back_whatever_happens() -> None:
+    async def scenario() -> None:
+        bound = Relays(1)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                async with bound:
+                    raise ZeroDivisionError
+        async with bound:
+            with pytest.raises(RegistryError):
+                await bound.acquire()
+
+    asyncio.run(scenario())
 
 
 def test_who_has_left_is_worked_for_no_more() -> None:
