@@ -37,15 +37,10 @@ async def call(host: str, deadline: float) -> AsyncIterator[None]:
 
 async def read(response: ClientResponse, limit: int) -> bytes:
     """The whole body, as it was sent. Raises UpstreamError if it is longer than `limit` bytes."""
-    declared = header(response.headers, "content-length")
-    if not declared.isdigit() or int(declared) <= limit:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                break
-        else:
-            return bytes(body)
+    try:
+        await response.content.readexactly(limit + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
     raise UpstreamError(f"{response.host} sent more than {limit} bytes")
 
 
