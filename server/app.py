@@ -17,12 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .caching import make_private
 from .errors import RegistryError, StartError, UnauthorizedError, UpstreamError
 from .index.current import Current
-from .registry.blobs import Blobs
-from .registry.guard import Guard
-from .registry.manifests import Manifests
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
-from .registry.referrers import Referrers
 from .registry.relays import Relays, capacity
 from .registry.routes import Registry
 from .settings import Settings
@@ -104,19 +100,13 @@ class Server:
         client = self._client = Client(settings.timeout)
         tokens = Tokens(client, settings.timeout)
         upstream = Upstream(client, tokens, settings.timeout, settings.manifest_limit)
-        manifests = Manifests(upstream, settings.manifest_cache)
         relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
             passthrough = self._passthrough = Passthrough(current, tokens, relays, settings.public_url)
-        self._prepared = Prepared(current, settings.manifest_cache // 2)
-        public_url = (settings.public_url or "").rstrip("/")
-        guard = Guard(current, upstream, passthrough)
-        blobs, referrers = Blobs(upstream, settings.timeout), Referrers(upstream, manifests)
-        registry = Registry(
-            current, upstream, manifests, blobs, referrers, self._prepared, relays, guard, passthrough, public_url
-        )
+        registry = Registry(current, upstream, relays, passthrough, settings)
+        self._prepared = registry.prepared
         health = Health(current, lambda: upstream.is_reachable(current.index.home))
-        site = Site(current, settings, guard.admit)
+        site = Site(current, settings, registry.guard.admit)
         routes = [
             *([Route("/token", passthrough.token, methods=["GET", "POST"])] if passthrough else []),
             *registry.routes(),

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from ..errors import RegistryError, UpstreamError
 from ..index.current import Current
 from ..index.names import is_name, is_tag
 from ..index.repository import Repository
+from ..settings import Settings
 from ..upstream.cache import Cache
 from ..upstream.calls import Upstream
 from . import known, lists
@@ -33,24 +33,23 @@ Know = Callable[[Request, Target], Response | None]
 Ask = Callable[[Request, Target], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
 class Registry:
-    """
-    Without `passthrough` every call upstream is an anonymous one. `public_url` is where clients find this server, if
-    that is known.
-    """
+    """Without `passthrough` every call upstream is an anonymous one."""
 
-    current: Current
-    upstream: Upstream
-    manifests: Manifests
-    blobs: Blobs
-    referrers: Referrers
-    prepared: Prepared
-    relays: Relays
-    guard: Guard
-    passthrough: Passthrough | None
-    public_url: str
-    attached: Cache[tuple[Repository, bytes, bytes], Response] = field(default_factory=lambda: Cache(0))
+    def __init__(
+        self, current: Current, upstream: Upstream, relays: Relays, passthrough: Passthrough | None, settings: Settings
+    ) -> None:
+        self.current = current
+        self.upstream = upstream
+        self.relays = relays
+        self.passthrough = passthrough
+        self.guard = Guard(current, upstream, passthrough)
+        self.manifests = Manifests(upstream, settings.manifest_cache)
+        self.prepared = Prepared(current, settings.manifest_cache // 2)
+        self.blobs = Blobs(upstream, settings.timeout)
+        self.referrers = Referrers(upstream, self.manifests)
+        self.attached: Cache[tuple[Repository, bytes, bytes], Response] = Cache(0)
+        self.public_url = (settings.public_url or "").rstrip("/")
 
     def routes(self) -> list[Route]:
         return [
