@@ -27,8 +27,6 @@ from .telemetry import access_log, metrics
 from .telemetry.access_log import AccessLog, Entry
 from .telemetry.health import Health
 from .upstream.calls import Upstream
-from .upstream.client import Client
-from .upstream.tokens import Tokens
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -39,7 +37,7 @@ class Server:
     _log: AccessLog
     _prepared: Prepared
     _app: ASGIApp
-    _client: Client
+    _upstream: Upstream
     current: Current
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -85,7 +83,7 @@ class Server:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
-        await self._client.close()
+        await self._upstream.close()
         metrics.retire()
         self._log.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -97,12 +95,10 @@ class Server:
             Path(settings.index), metrics.observe_reload, with_private=settings.auth == "passthrough"
         )
         metrics.observe_index(current.index)
-        client = self._client = Client(settings.timeout)
-        tokens = Tokens(client, settings.timeout)
-        upstream = Upstream(client, tokens, settings.timeout, settings.manifest_limit)
+        upstream = self._upstream = Upstream(settings.timeout, settings.manifest_limit)
         relays, passthrough = Relays(capacity()), None
         if settings.auth == "passthrough" and settings.public_url:
-            passthrough = self._passthrough = Passthrough(current, tokens, relays, settings.public_url)
+            passthrough = self._passthrough = Passthrough(current, upstream.tokens, relays, settings.public_url)
         registry = Registry(current, upstream, relays, passthrough, settings)
         self._prepared = registry.prepared
         health = Health(current, lambda: upstream.is_reachable(current.index.home))

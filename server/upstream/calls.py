@@ -20,9 +20,11 @@ LATELY, PROBE_TIMEOUT = 30.0, 5.0
 class Upstream:
     """`timeout` is in seconds for a whole call, `limit` in bytes for an answer that is held in memory."""
 
-    def __init__(self, client: Client, tokens: Tokens, timeout: float, limit: int) -> None:
-        self._client = client
-        self._tokens = tokens
+    def __init__(self, timeout: float, limit: int) -> None:
+        """In a running event loop."""
+        self._client = Client(timeout)
+        self.tokens = Tokens(self._client, timeout)
+        self.close = self._client.close
         self._timeout = timeout
         self._limit = limit
         self._probes: Cache[str, bool] = Cache(0)
@@ -90,12 +92,12 @@ class Upstream:
 
     async def _send(self, repository: Repository, method: str, url: URL, headers: Mapping[str, str]) -> ClientResponse:
         """To the registry itself, with a token where it wants one."""
-        token = repository.token or await self._tokens.current(repository)
+        token = repository.token or await self.tokens.current(repository)
         response = await self._client.send(method, url, url, _with_token(headers, token))
         if response.status == 401 and not repository.token:
             await responses.discard(response)
             challenge = ", ".join(response.headers.getall(hdrs.WWW_AUTHENTICATE, []))
-            if token := await self._tokens.renewed(repository, challenge, refused=token):
+            if token := await self.tokens.renewed(repository, challenge, refused=token):
                 response = await self._client.send(method, url, url, _with_token(headers, token))
         return response
 
