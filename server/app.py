@@ -19,7 +19,6 @@ from .errors import RegistryError, StartError, UnauthorizedError, UpstreamError
 from .index.current import Current
 from .registry.passthrough import Passthrough
 from .registry.prepared import Prepared
-from .registry.relays import Relays, capacity
 from .registry.routes import Registry
 from .settings import Settings
 from .site import Site
@@ -36,6 +35,7 @@ class Server:
 
     _log: AccessLog
     _prepared: Prepared
+    _passthrough: Passthrough | None
     _app: ASGIApp
     _upstream: Upstream
     current: Current
@@ -43,7 +43,6 @@ class Server:
     def __init__(self, settings: Settings | None = None) -> None:
         """Without `settings` they are read from the environment at the start."""
         self._settings = settings
-        self._passthrough: Passthrough | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,15 +95,11 @@ class Server:
         )
         metrics.observe_index(current.index)
         upstream = self._upstream = Upstream(settings.timeout, settings.manifest_limit)
-        relays, passthrough = Relays(capacity()), None
-        if settings.auth == "passthrough" and settings.public_url:
-            passthrough = self._passthrough = Passthrough(current, upstream.tokens, relays, settings.public_url)
-        registry = Registry(current, upstream, relays, passthrough, settings)
-        self._prepared = registry.prepared
+        registry = Registry(current, upstream, settings)
+        self._prepared, self._passthrough = registry.prepared, registry.passthrough
         health = Health(current, lambda: upstream.is_reachable(current.index.home))
         site = Site(current, settings, registry.guard.admit)
         routes = [
-            *([Route("/token", passthrough.token, methods=["GET", "POST"])] if passthrough else []),
             *registry.routes(),
             Route("/healthz", health.live),
             Route("/readyz", health.ready),

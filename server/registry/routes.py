@@ -1,4 +1,4 @@
-"""The endpoints under /v2/ (OCI distribution specification 1.1): what the index knows, and upstream for the rest."""
+"""The endpoints of the registry (OCI distribution specification 1.1): what the index knows, upstream for the rest."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ from .manifests import Manifests
 from .passthrough import Passthrough
 from .prepared import Prepared
 from .referrers import Referrers
-from .relays import Relay, Relays
+from .relays import Relay, Relays, capacity
 
 # Nothing in a name, tag or digest needs an escape; some clients write the colon of a digest as one.
 _escape = re.compile(rb"%(?!3[Aa])")
@@ -36,14 +36,14 @@ Ask = Callable[[Request, Target], Awaitable[Response]]
 class Registry:
     """Without `passthrough` every call upstream is an anonymous one."""
 
-    def __init__(
-        self, current: Current, upstream: Upstream, relays: Relays, passthrough: Passthrough | None, settings: Settings
-    ) -> None:
+    def __init__(self, current: Current, upstream: Upstream, settings: Settings) -> None:
         self.current = current
         self.upstream = upstream
-        self.relays = relays
-        self.passthrough = passthrough
-        self.guard = Guard(current, upstream, passthrough)
+        self.relays = Relays(capacity())
+        self.passthrough: Passthrough | None = None
+        if settings.auth == "passthrough" and settings.public_url:
+            self.passthrough = Passthrough(current, upstream.tokens, self.relays, settings.public_url)
+        self.guard = Guard(current, upstream, self.passthrough)
         self.manifests = Manifests(upstream, settings.manifest_cache)
         self.prepared = Prepared(current, settings.manifest_cache // 2)
         self.blobs = Blobs(upstream, settings.timeout)
@@ -53,6 +53,7 @@ class Registry:
 
     def routes(self) -> list[Route]:
         return [
+            *([Route("/token", self.passthrough.token, methods=["GET", "POST"])] if self.passthrough else []),
             Route("/v2", self.version),
             Route("/v2/", self.version),
             Route("/v2/_catalog", self.catalogue),
