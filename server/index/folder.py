@@ -61,7 +61,8 @@ class Folder:
 def look(root: Path) -> set[tuple[Path, int, int, int]]:
     """The files of an index as they are now: path, nanoseconds, size, inode."""
     seen = set()
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = (each for each in folders if not each.startswith("."))
         for path in (Path(folder, name) for name in _NAMES.intersection(names)):
             with suppress(OSError):
                 status = path.stat()

@@ -8,8 +8,8 @@ from ..index.current import Current
 from ..telemetry.access_log import Entry
 from .known import RegistryResponse
 
-OVERHEAD = 2048
-"""Bytes that an answer takes besides its body."""
+LIMIT, OVERHEAD = 32 * 1024 * 1024, 2048
+"""Bytes of prepared answers, each with what it takes besides its body."""
 
 _Key = tuple[str, bytes, bytes]
 
@@ -24,11 +24,10 @@ class Answer:
 
 
 class Prepared:
-    """Keeps what was decided elsewhere, up to `limit` bytes, until another index is in use."""
+    """Keeps what was decided elsewhere, until another index is in use."""
 
-    def __init__(self, current: Current, limit: int) -> None:
+    def __init__(self, current: Current) -> None:
         self._current = current
-        self._limit = limit
         self._answers: dict[_Key, Answer] = {}
         self._clear()
 
@@ -54,7 +53,7 @@ class Prepared:
         self._answers[method, path, query] = Answer(start, body, "etag" in response.headers, entry, entry.line)
 
     def _clear(self) -> None:
-        self._index, self._room = self._current.index, self._limit
+        self._index, self._room = self._current.index, LIMIT
         self._answers.clear()
 
 

@@ -209,8 +209,9 @@ def test_a_late_401_drops_no_token_but_the_one_that_was_refused(
 
 
 class TestWhatIsPrepared:
-    def test_it_is_bounded_in_bytes(self, index: Path) -> None:
-        kept = prepared.Prepared(Current(index), 100 * (prepared.OVERHEAD + 1000))
+    def test_it_is_bounded_in_bytes(self, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prepared, "LIMIT", 100 * (prepared.OVERHEAD + 1000))
+        kept = prepared.Prepared(Current(index))
         scopes = [
             {"type": "http", "method": "GET", "raw_path": b"/%d" % number, "query_string": b"", "headers": []}
             for number in range(1000)
