@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from queue import SimpleQueue
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, time
 from urllib.parse import quote
 
 import msgspec
@@ -91,7 +91,7 @@ class AccessLog:
         self._is_on = uvicorns.isEnabledFor(logging.INFO) and uvicorns.hasHandlers()
         uvicorns.handlers, uvicorns.propagate = [], False
         self._prepared: list[Entry] = []
-        self._lines: list[bytes] = []
+        self._lines: list[tuple[float, str, bytes]] = []
         self._batches: SimpleQueue[bytes] = SimpleQueue()
         self._writer = Thread(target=_write, args=(self._batches,), daemon=True)
         self._writer.start()
@@ -111,10 +111,9 @@ class AccessLog:
             self._log(scope, entry.line)
 
     def _log(self, scope: Scope, line: bytes) -> None:
-        client = scope["client"][0] if scope.get("client") else ""
         if not self._lines:
             asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
-        self._lines.append(b'{"time":%b,"client":%b,%b' % (_encode(datetime.now(UTC)), _client(client), line))
+        self._lines.append((time(), scope["client"][0] if scope.get("client") else "", line))
 
     def _count(self) -> None:
         entries, self._prepared = self._prepared, []
@@ -127,7 +126,7 @@ class AccessLog:
         """Drops the lines where too much waits already."""
         lines, self._lines = self._lines, []
         if self._batches.qsize() < BATCHES:
-            self._batches.put(b"".join(lines))
+            self._batches.put(b"".join(_begun(*line) for line in lines))
         else:
             metrics.LOST.inc(len(lines))
 
@@ -146,6 +145,15 @@ def _write(batches: SimpleQueue[bytes]) -> None:
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _begun(when: float, client: str, line: bytes) -> bytes:
+    return b'{"time":%b,"client":%b,%b' % (_time(int(1000 * when)), _client(client), line)
+
+
+@lru_cache(1)
+def _time(milliseconds: int) -> bytes:
+    return _encode(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 @lru_cache(1024)
