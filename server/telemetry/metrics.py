@@ -6,7 +6,6 @@ from functools import lru_cache
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.requests import Request
 from starlette.responses import Response
 
 from ..index.catalogue import Index
@@ -68,7 +67,7 @@ def retire() -> None:
         mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
-async def expose(request: Request) -> Response:
+def expose() -> Response:
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
