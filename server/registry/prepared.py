@@ -8,8 +8,8 @@ from ..index.current import Current
 from ..telemetry.access_log import Entry
 from .known import RegistryResponse
 
-LIMIT, OVERHEAD = 32 * 1024 * 1024, 2048
-"""Bytes of prepared answers, each with what it takes besides its body."""
+MOST = 16_384
+"""Prepared answers, of some 2 KB each besides its body."""
 
 _Key = tuple[str, bytes, bytes]
 
@@ -24,10 +24,11 @@ class Answer:
 
 
 class Prepared:
-    """Keeps what was decided elsewhere, until another index is in use."""
+    """Keeps what was decided elsewhere, with up to `limit` bytes of bodies, until another index is in use."""
 
-    def __init__(self, current: Current) -> None:
+    def __init__(self, current: Current, limit: int) -> None:
         self._current = current
+        self._limit = limit
         self._answers: dict[_Key, Answer] = {}
         self._clear()
 
@@ -40,10 +41,10 @@ class Prepared:
     def keep(self, scope: Scope, response: RegistryResponse) -> None:
         method, path, query = scope["method"], scope["raw_path"], scope["query_string"]
         is_plain = not query or (query.startswith(b"ns=") and b"&" not in query)
-        if not is_plain or self._index is not self._current.index:
+        if not is_plain or len(response.body) > self._limit or self._index is not self._current.index:
             return
-        self._room -= OVERHEAD + len(response.body)
-        if self._room < 0:
+        self._room -= len(response.body)
+        if self._room < 0 or len(self._answers) >= MOST:
             self._clear()
         start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
         body = {"type": "http.response.body", "body": response.body}
@@ -53,7 +54,7 @@ class Prepared:
         self._answers[method, path, query] = Answer(start, body, "etag" in response.headers, entry, entry.line)
 
     def _clear(self) -> None:
-        self._index, self._room = self._current.index, LIMIT
+        self._index, self._room = self._current.index, self._limit
         self._answers.clear()
 
 

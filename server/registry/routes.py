@@ -45,7 +45,7 @@ class Registry:
             self.passthrough = Passthrough(current, upstream.tokens, self.relays, settings.public_url)
         self.guard = Guard(current, upstream, self.passthrough)
         self.manifests = Manifests(upstream, settings.manifest_cache)
-        self.prepared = Prepared(current)
+        self.prepared = Prepared(current, settings.manifest_cache // 2)
         self.blobs = Blobs(upstream, settings.timeout)
         self.referrers = Referrers(upstream, self.manifests)
         self.attached: Cache[tuple[Repository, bytes, bytes], Response] = Cache(0)

@@ -120,8 +120,9 @@ class AccessLog:
         entries, self._prepared = self._prepared, []
         for entry, times in Counter(entries).items():
             metrics.count_of(entry.endpoint, entry.method, entry.status).inc(times)
-            metrics.SENT.inc(times * entry.sent)
-            metrics.CACHE_HITS.inc(times * (entry.sent > 0 and entry.endpoint == "manifests"))
+            if entry.sent:
+                metrics.SENT.inc(times * entry.sent)
+                metrics.CACHE_HITS.inc(times * (entry.endpoint == "manifests"))
 
     def _hand_over(self) -> None:
         """Drops the lines where too much waits already."""

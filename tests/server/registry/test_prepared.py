@@ -28,7 +28,7 @@ def scope(method: str = "GET", *headers: tuple[bytes, bytes]) -> dict[str, Any]:
 
 @pytest.fixture
 def prepared(index: Path) -> Prepared:
-    return Prepared(Current(index))
+    return Prepared(Current(index), 1000)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -209,17 +209,29 @@ def test_a_late_401_drops_no_token_but_the_one_that_was_refused(
 
 
 class TestWhatIsPrepared:
-    def test_it_is_bounded_in_bytes(self, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(prepared, "LIMIT", 100 * (prepared.OVERHEAD + 1000))
-        kept = prepared.Prepared(Current(index))
+    @pytest.mark.parametrize(("size", "limit"), [(1000, 100_000), (0, 0)])
+    def test_it_is_bounded_in_bytes_and_in_number(
+        self, index: Path, monkeypatch: pytest.MonkeyPatch, size: int, limit: int
+    ) -> None:
+        monkeypatch.setattr(prepared, "MOST", 100 if not size else 1000)
+        kept = prepared.Prepared(Current(index), limit)
         scopes = [
             {"type": "http", "method": "GET", "raw_path": b"/%d" % number, "query_string": b"", "headers": []}
             for number in range(1000)
         ]
         for scope in scopes:
-            kept.keep(scope, RegistryResponse(200, {}, bytes(1000)))
+            kept.keep(scope, RegistryResponse(200, {}, bytes(size)))
             assert kept.get(scope)
-        assert sum(kept.get(scope) is not None for scope in scopes) <= 100
+        assert 1 <= sum(kept.get(scope) is not None for scope in scopes) <= 101
+
+    def test_what_is_larger_than_all_may_be_drives_nothing_out(self, index: Path) -> None:
+        kept = prepared.Prepared(Current(index), 10)
+        request: Scope = {"type": "http", "method": "GET", "query_string": b"", "headers": []}
+        tag, listing = {**request, "raw_path": b"/tag"}, {**request, "raw_path": b"/list"}
+        kept.keep(tag, RegistryResponse(307, {}))
+        kept.keep(listing, RegistryResponse(200, {}, bytes(11)))
+        assert kept.get(tag)
+        assert not kept.get(listing)
 
     def test_requests_that_differ_without_end_are_not_kept_apart(
         self, client: httpx.Client, upstream: ExampleUpstream
