@@ -103,17 +103,13 @@ class Server:
             *registry.routes(),
             Route("/healthz", health.live),
             Route("/readyz", health.ready),
-            Route("/metrics", self._metrics),
+            Route("/metrics", metrics.expose),
             Route("/index/{path:path}", site.document),
             Route("/{path:path}", site.page),
         ]
         self._log = AccessLog()
         handlers = {RegistryError: self._registry_error, HTTPException: _http_error}
         self._app = Starlette(routes=routes, exception_handlers=handlers)
-
-    async def _metrics(self, request: Request) -> Response:
-        self._log.count()
-        return metrics.expose()
 
     async def _registry_error(self, request: Request, error: Exception) -> Response:
         """In passthrough, who has a token that upstream does not take is asked for a better one."""

@@ -21,7 +21,7 @@ from starlette.types import Message, Scope
 from . import metrics
 
 PAUSE = 0.02
-"""Seconds that a line, or a prepared answer, waits for others."""
+"""Seconds that a line waits for others."""
 
 BATCHES, LAST = 100, 1.0
 """How many batches of lines may wait to be written, and how many seconds the last ones are given at the end."""
@@ -82,8 +82,8 @@ class AccessLog:
     """
     Stands in for uvicorn's access log: switched off by `--no-access-log` or a `--log-level` above info, like that.
 
-    Prepared answers are counted, and lines handed over, in batches, as each wakes the thread that writes: where nobody
-    reads them no request has to wait.
+    Prepared answers are counted once a turn of the event loop. Lines are handed over in batches, as each wakes the
+    thread that writes: where nobody reads them no request has to wait.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class AccessLog:
 
     def observe_prepared(self, scope: Scope, entry: Entry, line: bytes) -> None:
         if not self._prepared:
-            asyncio.get_running_loop().call_later(PAUSE, self.count)
+            asyncio.get_running_loop().call_soon(self._count)
         self._prepared.append(entry)
         if self._is_on:
             self._log(scope, line)
@@ -115,8 +115,7 @@ class AccessLog:
             asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
         self._lines.append((time(), scope["client"][0] if scope.get("client") else "", line))
 
-    def count(self) -> None:
-        """Counts the prepared answers that were given since the last time."""
+    def _count(self) -> None:
         entries, self._prepared = self._prepared, []
         for entry, times in Counter(entries).items():
             metrics.count_of(entry.endpoint, entry.method, entry.status).inc(times)

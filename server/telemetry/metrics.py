@@ -6,6 +6,7 @@ from functools import lru_cache
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ..index.catalogue import Index
@@ -67,7 +68,7 @@ def retire() -> None:
         mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
-def expose() -> Response:
+async def expose(request: Request) -> Response:
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
