@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import msgspec
 
@@ -12,18 +12,7 @@ from generator.images import Image, Images
 from generator.record.index import ImageIndex
 from generator.trust.policy import PublicKey
 
-_SETTINGS = (
-    "repository",
-    "package",
-    "version_label",
-    "tracks",
-    "constraint",
-    "since",
-    "frozen",
-    "keep",
-    "private",
-    "trust",
-)
+_SETTINGS = [each.name for each in fields(Image) if each.name not in ("name", "address")]
 _MOST = 8
 
 

@@ -46,21 +46,25 @@ class Platform(Struct, frozen=True):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
-class Descriptor(Struct, frozen=True, rename="camel"):
+class _Annotated(Struct, frozen=True, kw_only=True):
+    annotations: Annotations = None
+
+    def annotation(self, key: str) -> str:
+        """Its text, or nothing."""
+        return (self.annotations or {}).get(key) or ""
+
+
+class Descriptor(_Annotated, frozen=True, rename="camel"):
     """What points at content: its type, digest and size in bytes (image-spec, descriptor.md)."""
 
     media_type: str
     digest: Digest
     size: Annotated[int, Meta(ge=0)]
-    annotations: Annotations = None
     platform: Platform | None = None
     artifact_type: str | None = None
 
-    def annotation(self, key: str) -> str:
-        return (self.annotations or {}).get(key) or ""
 
-
-class Manifest(Struct, frozen=True, rename="camel"):
+class Manifest(_Annotated, frozen=True, rename="camel"):
     """An image index (`manifests`) or an image manifest (`config`, `layers`)."""
 
     schema_version: int
@@ -69,7 +73,6 @@ class Manifest(Struct, frozen=True, rename="camel"):
     stated_manifests: tuple[Descriptor, ...] | None = field(default=None, name="manifests")
     config: Descriptor | None = None
     stated_layers: tuple[Descriptor, ...] | None = field(default=None, name="layers")
-    annotations: Annotations = None
     subject: Descriptor | None = None
 
     @property
@@ -79,9 +82,6 @@ class Manifest(Struct, frozen=True, rename="camel"):
     @property
     def layers(self) -> tuple[Descriptor, ...]:
         return self.stated_layers or ()
-
-    def annotation(self, key: str) -> str:
-        return (self.annotations or {}).get(key) or ""
 
     @property
     def created(self) -> datetime | None:

@@ -13,7 +13,7 @@ from generator.record.store import Store
 from generator.refresh import Outcome, Refresh
 from generator.trust.loading import load_verifiers
 from generator.upstream import Limits
-from tests.upstream import ExampleUpstream
+from tests.upstream import ExampleUpstream, Options
 
 ALWAYS = '[images.nginx]\nsince = "always"\n'
 QUICK = Limits(connect=2.0, read=5.0, attempts=3, backoff=0.01, patience=5.0)
@@ -83,6 +83,27 @@ class Index:
 def upstream() -> Iterator[ExampleUpstream]:
     with ExampleUpstream() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def options() -> Options:
+    """Those that the upstream of a module starts with."""
+    return Options()
+
+
+@pytest.fixture(scope="module")
+def running(options: Options) -> Iterator[ExampleUpstream]:
+    """One for a whole module."""
+    with ExampleUpstream(options) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def shared(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
+    """That of the module: a test finds it without requests, leaves it without faults, and changes nothing in it."""
+    running.requests.clear()
+    yield running
+    running.faults.clear()
 
 
 @pytest.fixture

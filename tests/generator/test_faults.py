@@ -58,18 +58,9 @@ FAULTS: dict[str, Action] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as upstream:
-        yield upstream
-
-
 @pytest.fixture
-def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
-    """One for all, whose content no test here changes."""
-    running.requests.clear()
-    yield running
-    running.faults.clear()
+def upstream(shared: ExampleUpstream) -> ExampleUpstream:
+    return shared
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -6,7 +6,6 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,12 +53,6 @@ def temporaries(index: Index) -> list[str]:
 
 def unique(index: Index) -> dict[str, str]:
     return {tag: digest for tag, digest in index.tags("nginx").items() if re.search(r"-\d{12}(\d\d)?$", tag)}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ExampleUpstream]:
-    with ExampleUpstream() as upstream:
-        yield upstream
 
 
 @pytest.mark.parametrize("number", range(1, 10))

@@ -1,4 +1,4 @@
-"""A client of an upstream that a module shares. A test finds it without requests, and leaves it without faults."""
+"""A client of the upstream that a module shares."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,26 +8,12 @@ import pytest
 from generator.reference import Repository
 from generator.upstream import Client, Connections
 from tests.generator.conftest import QUICK
-from tests.upstream import ExampleUpstream, Options
-
-
-@pytest.fixture(scope="module")
-def options() -> Options:
-    """Those that the upstream starts with."""
-    return Options()
-
-
-@pytest.fixture(scope="module")
-def running(options: Options) -> Iterator[ExampleUpstream]:
-    with ExampleUpstream(options) as upstream:
-        yield upstream
+from tests.upstream import ExampleUpstream
 
 
 @pytest.fixture
-def upstream(running: ExampleUpstream) -> Iterator[ExampleUpstream]:
-    running.requests.clear()
-    yield running
-    running.faults.clear()
+def upstream(shared: ExampleUpstream) -> ExampleUpstream:
+    return shared
 
 
 @pytest.fixture
